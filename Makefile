@@ -1,0 +1,29 @@
+# Every target sets itself up first: .venv, filled once, again when pyproject.toml changes. No network is
+# needed after that. PYTHON names the interpreter (3.11 or newer), VENV another folder, PIP_* is respected.
+VENV ?= .venv
+PYTHON ?=
+READY := $(VENV)/.ready
+COMPAT := $(VENV)/compat/.ready
+BIN := $(VENV)/bin
+
+.PHONY: help demo test test-all lint types bench clean
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / - /'
+demo: $(READY)  ## run an example in the real runtime, cold and warm, then the table against awslambdaric
+	@scripts/demo $(BIN)
+test: $(READY)  ## the tests, in at most five minutes
+	@$(BIN)/python -m pytest -m "not slow" -n 2
+test-all: $(COMPAT)  ## everything: the slow tests too, and branch coverage
+	@scripts/test-all $(BIN)
+lint: $(READY)  ## ruff: rules and format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+types: $(READY)  ## mypy --strict
+	@$(BIN)/mypy
+bench: $(READY)  ## the whole benchmark, minutes
+	@$(BIN)/python -m benchmarks
+clean:  ## remove what the other targets made
+	@rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+$(READY): pyproject.toml scripts/setup
+	@PYTHON='$(PYTHON)' scripts/setup '$(VENV)'
+$(COMPAT): $(READY) scripts/compat
+	@scripts/compat '$(VENV)'

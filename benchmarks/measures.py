@@ -1,0 +1,223 @@
+"""What is measured: each measure starts one process of one peer and returns figures by name."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.payloads import event
+from benchmarks.peers import FUNCTIONS, ROOT, Machine, Peer, environment
+from benchmarks.process import Process
+from benchmarks.server import PeerError, Server, replies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.server import Reply
+
+Sample = dict[str, float]
+"""Figures of one process, by name."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that a measure yields."""
+
+    name: str
+    title: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A way to run a peer once, and what that yields."""
+
+    name: str
+    function: str
+    pinned: bool
+    rounds: int
+    figures: tuple[Figure, ...]
+    run: Callable[[Server, Peer, Machine], Sample]
+
+
+def start(server: Server, peer: Peer, machine: Machine, function: str) -> Process:
+    """Start *peer* on *function* and wait until it asks for its first event.
+
+    Raises:
+        PeerError: If it does not.
+    """
+    gc.collect()  # here, 2.5 ms; the server collects nothing while it measures
+    environ = environment(peer, function, server.address, machine)
+    try:
+        process = Process(peer.command(machine, f"{function}.handler"), environ, FUNCTIONS)
+    except OSError as exc:
+        raise PeerError(f"it cannot be started: {exc}") from exc
+    try:
+        server.accept(process)
+    except BaseException:
+        process.__exit__()
+        raise
+    return process
+
+
+def check(function: str, sent: bytes, body: bytes) -> None:
+    """Make sure that *body* is what *function* answers to the event *sent*.
+
+    Raises:
+        PeerError: If it is not.
+    """
+    expected = {"ok": True} if function == "trivial" else json.loads(sent)
+    try:
+        same = json.loads(body) == expected
+    except ValueError:
+        same = False
+    if not same:
+        raise PeerError(f"the response was {body[:200]!r}")
+
+
+def trial(server: Server, peer: Peer, machine: Machine, function: str, sent: bytes) -> None:
+    """Let *peer* answer once, and check the answer: nothing wrong is measured."""
+    with start(server, peer, machine, function):
+        server.serve(1, replies(sent))
+        check(function, sent, server.body)
+
+
+def start_up(server: Server, peer: Peer, machine: Machine) -> Sample:
+    """Measure from just before exec to the first ``GET /next``, and to the first response."""
+    canned = _replies("16")
+    with start(server, peer, machine, "trivial") as process:
+        asked = server.arrival
+        server.serve(1, canned)
+        answered = server.arrival
+        return {
+            "first-next": (asked - process.started) / 1e6,
+            "first-response": (answered - process.started) / 1e6,
+        }
+
+
+def invocations(name: str, warm: int, count: int) -> Callable[[Server, Peer, Machine], Sample]:
+    """Measure CPU and latency over *count* invocations after *warm* ones, capped at 0.4 s each."""
+
+    def run(server: Server, peer: Peer, machine: Machine) -> Sample:
+        canned = _replies(name)
+        with start(server, peer, machine, "trivial") as process:
+            server.serve(warm, canned, 0.4)
+            before = process.cpu()
+            times = server.serve(count, canned, 0.4)
+            cpu = process.cpu() - before
+        return {f"cpu-{name}": cpu / len(times), f"p50-{name}": statistics.median(times) / 1000}
+
+    return run
+
+
+def memory(server: Server, peer: Peer, machine: Machine) -> Sample:
+    """Measure the peak memory after 10,000 invocations."""
+    with start(server, peer, machine, "trivial") as process:
+        server.serve(10_000, _replies("16"))
+        return {"peak": process.peak_memory()}
+
+
+def large_echo(server: Server, peer: Peer, machine: Machine) -> Sample:
+    """Measure the time that 5 MB take there and back, and the peak memory of that."""
+    canned = _replies("5mb")
+    with start(server, peer, machine, "echo") as process:
+        server.serve(2, canned)
+        times = server.serve(5, canned)
+        check("echo", event("5mb"), server.body)
+        return {"wall-5mb": statistics.median(times) / 1e6, "peak-5mb": process.peak_memory()}
+
+
+def _replies(name: str, made: dict[str, list[Reply]] = {}) -> list[Reply]:  # noqa: B006 (the canned bytes are made once)
+    if name not in made:
+        made[name] = replies(event(name))
+    return made[name]
+
+
+def _both(name: str, what: str) -> tuple[Figure, Figure]:
+    return Figure(f"cpu-{name}", f"CPU per invocation, {what}", "us"), Figure(
+        f"p50-{name}", f"p50, {what}", "us"
+    )
+
+
+MEASURES: Final = (
+    Measure(
+        "start",
+        "trivial",
+        False,
+        25,
+        (
+            Figure("first-next", "exec to first /next", "ms"),
+            Figure("first-response", "exec to first response", "ms"),
+        ),
+        start_up,
+    ),
+    Measure("16", "trivial", True, 15, _both("16", "16 bytes"), invocations("16", 300, 2000)),
+    Measure(
+        "apigw-small",
+        "trivial",
+        True,
+        9,
+        _both("apigw-small", "API Gateway event, 1.3 KB"),
+        invocations("apigw-small", 2000, 2000),
+    ),
+    Measure(
+        "apigw",
+        "trivial",
+        True,
+        9,
+        _both("apigw", "API Gateway event, 3.1 KB"),
+        invocations("apigw", 2000, 2000),
+    ),
+    Measure("sqs", "trivial", True, 7, _both("sqs-100", "100 SQS records"), invocations("sqs-100", 500, 500)),
+    Measure(
+        "memory", "trivial", True, 3, (Figure("peak", "peak memory after 10,000 invocations", "MB"),), memory
+    ),
+    Measure(
+        "5mb",
+        "echo",
+        True,
+        5,
+        (
+            Figure("wall-5mb", "5 MB echoed: wall time", "ms"),
+            Figure("peak-5mb", "5 MB echoed: peak memory", "MB"),
+        ),
+        large_echo,
+    ),
+)
+
+
+# What is counted, once...
+
+
+def modules(server: Server, peer: Peer, machine: Machine) -> list[str]:
+    """Return the modules that *peer* loads before the handler, beyond those of ``python -S -c pass``."""
+    with start(server, peer, machine, "modules"):
+        server.serve(1, _replies("16"))
+        loaded = set(json.loads(server.body))
+    probe = [machine.python, "-S", "-c", "import sys; print(*sys.modules)"]
+    bare = set(subprocess.run(probe, capture_output=True, text=True, check=True).stdout.split())
+    return sorted(loaded - bare - {"modules"})
+
+
+def layer_size(machine: Machine) -> int:
+    """Return the bytes of what a layer holds of ours, unpacked: bootstrap and rapid_client/, with .pyc.
+
+    rapid_client/local/ stays on the developer's machine.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "rapid_client"
+        shutil.copytree(ROOT / "rapid_client", copy, ignore=shutil.ignore_patterns("local", "__pycache__"))
+        if (ROOT / "bootstrap").exists():
+            shutil.copy(ROOT / "bootstrap", folder)
+        compiled = subprocess.run([machine.python, "-m", "compileall", "-q", copy], check=False)
+        if compiled.returncode:
+            print("benchmarks: rapid_client does not compile, so the size is short", file=sys.stderr)
+        return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())

@@ -1,0 +1,253 @@
+"""The Runtime API, version 2018-06-01: which calls are legal when, and what they look like. No I/O.
+
+AWS docs: Using the Lambda runtime API for custom runtimes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rapid_client import __version__
+from rapid_client.errors import ApiError, FaultError, LocalProtocolError, RemoteProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Literal, TypeAlias
+
+    from rapid_client._wire import Response
+
+    State: TypeAlias = Literal[0, 1, 2, 3, 4]
+    Call: TypeAlias = Literal["next", "response", "error", "init/error", "restore/next", "restore/error"]
+
+STARTED: Final = 0  # before the first call
+IDLE: Final = 1  # nothing to answer
+POLLING: Final = 2  # an event was asked for
+INVOKED: Final = 3  # an event came and is unanswered
+FAILED: Final = 4  # an init or restore error was reported: the process has to end
+
+#: Rule: nothing but `RuntimeApi._step` changes the state, and it knows no more than this table.
+#: The asking for an event and its coming are two steps; every other call is one.
+NEXT_STATE: Final[dict[tuple[int, str], State]] = {
+    (STARTED, "next"): POLLING,
+    (STARTED, "init/error"): FAILED,
+    (STARTED, "restore/next"): IDLE,
+    (IDLE, "restore/error"): FAILED,
+    (IDLE, "init/error"): FAILED,
+    (IDLE, "next"): POLLING,
+    (POLLING, "event"): INVOKED,
+    (INVOKED, "response"): IDLE,
+    (INVOKED, "error"): IDLE,
+}
+
+ROOT: Final = b"/2018-06-01/runtime/"
+#: RFC 3986, section 2.3: what a path segment may hold as it is.
+UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+#: What would end a header's line early if it were echoed.
+LINE_BREAKS: Final = {0: None, 10: None, 13: None}
+
+JSON: Final = b"application/json"
+
+
+class Invocation:
+    """One event and what came with it.
+
+    Attributes:
+        request_id: Opaque; a UUID as a rule.
+        body: The event as it came.
+        is_json: Whether the event is JSON; by its media type, and where none is given.
+        deadline_ms: When the function times out, in milliseconds since the epoch; 0 if unreadable.
+        arn, trace_id, tenant_id, client_context, identity: Header values, None where absent.
+    """
+
+    __slots__ = (
+        "arn",
+        "body",
+        "client_context",
+        "deadline_ms",
+        "echo",
+        "identity",
+        "is_json",
+        "path",
+        "request_id",
+        "tenant_id",
+        "trace_id",
+    )
+
+    def __init__(self, response: Response) -> None:
+        get = response.headers().get
+        request_id = get("lambda-runtime-aws-request-id")
+        if request_id is None:
+            message = "the Runtime API sent an event without Lambda-Runtime-Aws-Request-Id"
+            raise RemoteProtocolError(message)
+        self.request_id = request_id
+        self.path = quote(request_id)
+        self.body = response.body
+        content_type = get("content-type")
+        self.is_json = content_type == "application/json" or is_json(content_type)
+        try:
+            self.deadline_ms = int(get("lambda-runtime-deadline-ms", 0))
+        except ValueError:
+            self.deadline_ms = 0
+        self.arn = get("lambda-runtime-invoked-function-arn", "")
+        self.trace_id = get("lambda-runtime-trace-id")
+        self.tenant_id = get("lambda-runtime-aws-tenant-id")
+        self.client_context = get("lambda-runtime-client-context")
+        self.identity = get("lambda-runtime-cognito-identity")
+        nonce = get("lambda-runtime-invocation-id")
+        self.echo = b"" if nonce is None else header("Lambda-Runtime-Invocation-Id", nonce)
+
+    def __repr__(self) -> str:
+        return f"<Invocation {self.request_id!r}, {len(self.body)} bytes>"
+
+
+class Refusal:
+    """The Runtime API did not take a response or an error; the invocation is over all the same."""
+
+    __slots__ = ("body", "reason", "status")
+
+    def __init__(self, status: int, reason: str, body: bytes) -> None:
+        self.status, self.reason, self.body = status, reason, body
+
+
+def quote(request_id: str) -> bytes:
+    """Return *request_id* as a path segment: percent-encoded as far as RFC 3986 asks for it."""
+    raw = request_id.encode("utf-8", "surrogateescape")
+    if raw and not raw.translate(None, UNRESERVED):
+        return raw
+    return b"".join(b"%c" % byte if byte in UNRESERVED else b"%%%02X" % byte for byte in raw)
+
+
+def is_json(content_type: str | None) -> bool:
+    """Say whether a media type is JSON: ``application/json``, with parameters, in any case, or none."""
+    return not content_type or content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def header(name: str, value: str) -> bytes:
+    """Return one header line; what would break it into two is left out of *value*."""
+    return f"{name}: {value.translate(LINE_BREAKS)}\r\n".encode("utf-8", "surrogateescape")
+
+
+class RuntimeApi:
+    """The requests of a runtime, in the order that the Runtime API allows.
+
+    Send the bytes that a method returns, read one response, and hand it to `event`, `accepted` or
+    `restored`, as the method says.
+
+    Args:
+        address: ``host:port``, for the Host header.
+    """
+
+    __slots__ = ("_common", "_next", "_post", "state")
+
+    def __init__(self, address: str) -> None:
+        self.state: State = STARTED
+        version = "{}.{}.{}".format(*sys.version_info)
+        agent = f"rapid-client/{__version__} python/{version}"
+        self._common = b"".join((b" HTTP/1.1\r\n", header("Host", address), header("User-Agent", agent)))
+        self._next = b"".join((b"GET ", ROOT, b"invocation/next", self._common, b"\r\n"))
+        # One formatting makes a response's head: 0.25 us, where joining its seven parts takes 0.4 us.
+        self._post = b"".join(
+            (
+                b"POST ",
+                ROOT,
+                b"invocation/%b/%b",
+                self._common.replace(b"%", b"%%"),
+                b"Content-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n",
+            )
+        )
+
+    def _step(self, action: str) -> None:
+        """Take the step *action*, or raise LocalProtocolError where it is not allowed."""
+        try:
+            self.state = NEXT_STATE[self.state, action]
+        except KeyError:
+            message = f"{action!r} is not allowed in state {self.state}"
+            raise LocalProtocolError(message) from None
+
+    def next(self) -> bytes:
+        """Ask for the next event; its response goes to `event`."""
+        self._step("next")
+        return self._next
+
+    def event(self, response: Response) -> Invocation:
+        """Return the invocation that *response* holds.
+
+        Raises:
+            ApiError: If it has another status than 200: there is no going on after that.
+            RemoteProtocolError: If it has no request id.
+        """
+        if response.status != 200:
+            message = f"the Runtime API gave no event: {describe(response)}"
+            raise ApiError(message)
+        self._step("event")
+        return Invocation(response)
+
+    def response(self, invocation: Invocation, size: int, content_type: bytes = JSON) -> bytes:
+        """Answer *invocation* with a body of *size* bytes, which follow; the reply goes to `accepted`."""
+        self._step("response")
+        return self._post % (invocation.path, b"response", content_type, size, invocation.echo, b"")
+
+    def error(self, invocation: Invocation, size: int, extra: bytes = b"") -> bytes:
+        """Answer *invocation* with an error body of *size* bytes; the reply goes to `accepted`.
+
+        *extra* holds whole header lines: see `header`.
+        """
+        self._step("error")
+        return self._post % (invocation.path, b"error", JSON, size, invocation.echo, extra)
+
+    def init_error(self, error_type: str, size: int) -> bytes:
+        """Report that init failed; the reply goes to `accepted`, then the process has to end."""
+        return self._report("init/error", error_type, size)
+
+    def restore_error(self, error_type: str, size: int) -> bytes:
+        """Report that an after-restore hook failed; as `init_error`."""
+        return self._report("restore/error", error_type, size)
+
+    def _report(self, call: Call, error_type: str, size: int) -> bytes:
+        self._step(call)
+        kind = header("Lambda-Runtime-Function-Error-Type", error_type)
+        length = b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (JSON, size)
+        return b"".join((b"POST ", ROOT, call.encode(), self._common, kind, length))
+
+    def restore_next(self) -> bytes:
+        """Say that the snapshot may be taken; the response, which goes to `restored`, comes after it."""
+        self._step("restore/next")
+        return b"".join((b"GET ", ROOT, b"restore/next", self._common, b"\r\n"))
+
+    def restored(self, response: Response) -> None:
+        """Check the response to `restore_next`.
+
+        Raises:
+            FaultError: If its status is not 200; named as awslambdaric names it.
+        """
+        if response.status != 200:
+            raise FaultError("LambdaRuntimeClientError", failed("restore/next", response.status, response.body))
+
+    def accepted(self, response: Response) -> Refusal | None:
+        """Return None if a POST was taken, a `Refusal` if it was not.
+
+        Any 2xx is success. After 4xx the loop goes on: the caller has an answer already (413), or waits
+        for nothing any more (400, 403, 410).
+
+        Raises:
+            ApiError: For any other status: "container error", the process should exit.
+        """
+        status = response.status
+        if 200 <= status < 300:
+            return None
+        if 400 <= status < 500:
+            return Refusal(status, describe(response), bytes(response.body))
+        message = f"the Runtime API failed: {describe(response)}"
+        raise ApiError(message)
+
+
+def failed(call: Call, status: int, body: bytes | bytearray) -> str:
+    """Return awslambdaric's text for a call that was not answered as it should be."""
+    endpoint = f"/2018-06-01/runtime/{call}"
+    return f"Request to Lambda Runtime '{endpoint}' endpoint failed. Reason: '{status}'. Response body: '{bytes(body)!r}'"
+
+
+def describe(response: Response) -> str:
+    """Return a response in one short line of text, for a log."""
+    text = bytes(response.body[:300]).decode("utf-8", "replace").strip()
+    return f"status {response.status} {text!r}"

@@ -1,0 +1,65 @@
+"""Report what went wrong before the first invocation: to the log and to the platform."""
+
+from __future__ import annotations
+
+from rapid_client import _faults
+from rapid_client._codec import Codec
+from rapid_client._protocol import failed
+from rapid_client._sink import json_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from rapid_client._protocol import Refusal
+    from rapid_client._runtime import Environment
+
+    Post = Callable[[str, bytes], Refusal | None]
+
+#: `logging.ERROR`.
+ERROR: Final = 40
+#: Our frames between a failing module and the place where its error is caught: init, load, import_module.
+INIT_FRAMES: Final = 3
+#: Our frame between a failing SnapStart hook and the place where its error is caught.
+HOOK_FRAMES: Final = 1
+
+
+def report_init_error(environment: Environment, error: BaseException) -> None:
+    """Log *error*, with the warning that awslambdaric gives, and post it as the reason why init failed.
+
+    Raises:
+        RapidClientError: If it cannot be posted.
+    """
+    fault = _faults.describe(error, INIT_FRAMES, user_only=environment.switches.init_trace == "user")
+    _faults.init_warning(environment)
+    refusal = _report(environment, fault, environment.post_init_error, fault.error_type)
+    if refusal is not None:
+        notice(environment, failed("init/error", refusal.status, refusal.body))
+
+
+def report_hook_error(environment: Environment, error: BaseException, post: Post, error_type: str) -> None:
+    """Log *error* and hand it to *post*, as one of *error_type*.
+
+    Raises:
+        RapidClientError: If it cannot be posted.
+    """
+    refusal = _report(environment, _faults.describe(error, HOOK_FRAMES), post, error_type)
+    if refusal is not None:
+        notice(environment, f"the report of {error_type} was refused: {refusal.reason}")
+
+
+def _report(environment: Environment, fault: _faults.Fault, post: Post, error_type: str) -> Refusal | None:
+    _faults.log(fault, "", environment.sink, environment.config.log_format)
+    encode = Codec("stdlib", "null", not environment.config.utf8, False).encode
+    return post(error_type, _faults.body(fault, "", encode))
+
+
+def notice(environment: Environment, message: str) -> None:
+    """Write one line of ours to the log, at level ERROR."""
+    fault = _faults.Fault("Runtime.LambdaRuntimeClientError", message, "")
+    request_id, log_format = environment.current.request_id, environment.config.log_format
+    if log_format.upper() == "JSON":
+        environment.sink.log_error([_faults.log_record(fault, request_id)], json_frame(ERROR))
+    else:
+        environment.sink.log_error([f"[ERROR] {fault.error_type}: {message}"])

@@ -1,0 +1,226 @@
+"""The composition root: config, Runtime API, handler, loop. `main` is what every start ends up in."""
+
+from __future__ import annotations
+
+import posix
+import sys
+from time import monotonic
+
+from rapid_client import __version__, _import_hook
+from rapid_client._client import Client
+from rapid_client._codec import Codec, orjson_available
+from rapid_client._config import Config, Switches, read_environ
+from rapid_client._handler import load
+from rapid_client._loop import Loop, exit_code
+from rapid_client._protocol import RuntimeApi
+from rapid_client._stdio import unbuffer
+from rapid_client._transport import Transport
+from rapid_client.errors import ConfigError, FaultError, RapidClientError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any, Final, NoReturn
+
+    from rapid_client._handler import Handler
+    from rapid_client._protocol import Refusal
+    from rapid_client._seam import Seam
+    from rapid_client._sink import Sink
+
+TELEMETRY_FD: Final = "_LAMBDA_TELEMETRY_LOG_FD"
+
+
+class Current:
+    """The invocation that is running, for the log: None before the first one."""
+
+    __slots__ = ("request_id", "tenant_id")
+
+    def __init__(self) -> None:
+        self.request_id: str | None = None
+        self.tenant_id: str | None = None
+
+
+class Environment:
+    """The execution environment: what the process was told, what it talks to, where its log goes.
+
+    Args:
+        config: The settings.
+
+    Raises:
+        ConfigError: If the address of the Runtime API is none.
+    """
+
+    __slots__ = ("_sink", "client", "config", "current", "loop", "seam", "switches", "telemetry_fd")
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.current = Current()
+        self.client = Client(RuntimeApi(config.address), Transport(config.address))
+        self.switches = Switches({})
+        self.loop: Loop | None = None
+        self.seam: Seam | None = None
+        self.telemetry_fd = config.environ.get(TELEMETRY_FD)
+        self._sink: Sink | None = None
+
+    @property
+    def sink(self) -> Sink:
+        """Where log records go: opened with the first of them."""
+        if self._sink is None:
+            from rapid_client._sink import open_sink  # deferred: who logs nothing needs none
+
+            self._sink = open_sink(self.telemetry_fd)
+        return self._sink
+
+    def bootstrap(self) -> Seam:
+        """Return what stands for awslambdaric's ``bootstrap`` module; from now on all goes through it."""
+        if self.seam is None:
+            from rapid_client._seam import Seam  # deferred: only Sentry's integration asks
+
+            self.seam = Seam(self.client)
+            if self.loop is not None:
+                self.loop.go_through(self.seam)
+        return self.seam
+
+    def post_init_error(self, error_type: str, body: bytes) -> Refusal | None:
+        """Report that init failed, through what a library has wrapped around that."""
+        return (self.seam or self.client).post_init_error(error_type, body)
+
+    # What `_logs.configure` asks for.
+
+    @property
+    def log_format(self) -> str:
+        """``AWS_LAMBDA_LOG_FORMAT`` as it is set."""
+        return self.config.log_format
+
+    @property
+    def log_level(self) -> str:
+        """``AWS_LAMBDA_LOG_LEVEL`` as it is set."""
+        return self.config.log_level
+
+
+def main(argv: list[str]) -> int:
+    """Run the function that the command line or ``_HANDLER`` names, until something ends it.
+
+    Args:
+        argv: The program's name and, if given, the handler: it wins over ``_HANDLER``.
+
+    Returns:
+        The exit code, which is never 0: an environment ends because something failed, or because a signal
+        handler of the function called ``sys.exit``, which goes through as SystemExit.
+    """
+    started = monotonic()
+    unbuffer()
+    try:
+        environment = Environment(Config(read_environ(), argv[1] if len(argv) > 1 else None))
+        forget(TELEMETRY_FD)
+        if environment.telemetry_fd is not None:
+            environment.sink  # noqa: B018 - a descriptor that is none is said at once
+    except ConfigError as exc:
+        return say(str(exc))
+    _import_hook.install("logging", log_configurator(environment))
+    _import_hook.provide_awslambdaric()
+    offer_seam(environment)
+    try:
+        handler = init(environment)
+        environment.loop = loop = Loop(environment, handler, make_codec(environment))
+        if environment.seam is not None:
+            loop.go_through(environment.seam)
+        if environment.config.snapstart:
+            from rapid_client._snapstart import snapshot  # deferred: only where a snapshot is taken
+
+            snapshot(environment)
+        if environment.switches.debug:
+            say_ready(environment, loop, started)
+        loop.run()
+    except RapidClientError as exc:
+        return say(str(exc))
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as shells have it
+
+
+def init(environment: Environment) -> Handler:
+    """Check the switches and load the handler; what fails is reported, and ends the process.
+
+    Raises:
+        SystemExit: If init failed: 1, or the code that the module's own ``sys.exit`` named.
+    """
+    config = environment.config
+    try:
+        environment.switches = check_switches(config)
+        return load(config.handler, config.task_root)
+    except BaseException as exc:
+        from rapid_client._report import report_init_error  # deferred: 7 ms, and only failures need it
+
+        report_init_error(environment, exc)
+        raise SystemExit(exit_code(exc)) from None
+
+
+def check_switches(config: Config) -> Switches:
+    """Return the RAPID_* switches.
+
+    Raises:
+        FaultError: If one of them cannot be, or asks for an orjson that is not there.
+    """
+    try:
+        switches = Switches(config.environ)
+    except ConfigError as exc:
+        raise FaultError("Runtime.InvalidConfiguration", str(exc)) from None
+    if switches.json == "orjson" and not orjson_available():
+        message = "RAPID_JSON='orjson' needs the package orjson, which is not installed: use auto or stdlib"
+        raise FaultError("Runtime.InvalidConfiguration", message)
+    return switches
+
+
+def offer_seam(environment: Environment) -> None:
+    """Let libraries find ``__main__.bootstrap``; nothing is built before one of them asks (PEP 562)."""
+
+    def find(name: str) -> object:
+        if name == "bootstrap":
+            return environment.bootstrap()
+        message = f"module '__main__' has no attribute {name!r}"
+        raise AttributeError(message)
+
+    sys.modules["__main__"].__getattr__ = find  # type: ignore[method-assign]
+
+
+def make_codec(environment: Environment) -> Codec:
+    """Return the codec; made after the handler's import, since it looks at what is loaded by then."""
+    switches, config = environment.switches, environment.config
+    return Codec(switches.json, switches.nan, not config.utf8, config.eager)
+
+
+def log_configurator(environment: Environment) -> Callable[[ModuleType], None]:
+    """Return what is to happen the instant somebody imports `logging`."""
+
+    def configure(logging: ModuleType) -> None:
+        from rapid_client._logs import configure as apply  # deferred: who does not log pays nothing
+
+        apply(logging, environment)
+
+    return configure
+
+
+def forget(name: str) -> None:
+    """Delete an environment variable that is not the function's business."""
+    posix.environ.pop(name.encode(), None)
+    posix.unsetenv(name)
+    os: Any = sys.modules.get("os")
+    if os is not None:
+        os.environ.pop(name, None)
+
+
+def say(message: str) -> int:
+    """Write one line to stderr; return the exit code that goes with it."""
+    sys.stderr.write(f"rapid_client: {message}\n")
+    return 1
+
+
+def say_ready(environment: Environment, loop: Loop, started: float) -> None:
+    """Write the one line of ``RAPID_DEBUG=1``."""
+    version = "{}.{}.{}".format(*sys.version_info)
+    sys.stderr.write(
+        f"rapid_client {__version__}: Python {version}, handler {environment.config.handler},"
+        f" json {loop.engine}, {environment.config.init_type}, init {(monotonic() - started) * 1000:.1f} ms,"
+        f" {len(sys.modules)} modules\n"
+    )

@@ -1,0 +1,1 @@
+"""The tests: `make test`, `make test-all`."""

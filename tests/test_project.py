@@ -1,0 +1,110 @@
+"""What the project says about itself is true."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import rapid_client
+from rapid_client import _command
+
+ROOT: Final = Path(__file__).parent.parent
+PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+VARIABLE: Final = re.compile(r"\bRAPID_[A-Z][A-Z_]*[A-Z]\b")
+SOURCES: Final = [ROOT / "bootstrap", *sorted((ROOT / "rapid_client").rglob("*.py"))]
+PAGES: Final = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "layer" / "README.md",
+]
+
+
+def test_every_public_name_resolves() -> None:
+    """Lazy exports exist and live in this package."""
+    for name in rapid_client.__all__:
+        value = getattr(rapid_client, name)
+        assert isinstance(value, str) or value.__module__.startswith("rapid_client"), name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """The lazy lookup refuses what it does not know, by name."""
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = rapid_client.no_such_name
+
+
+def test_one_version() -> None:
+    """The package, the project file and the changelog agree."""
+    assert PROJECT["project"]["version"] == rapid_client.__version__
+    assert f"## [{rapid_client.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8") or (
+        "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    )
+
+
+def test_the_command_exists() -> None:
+    """What the script entry names can be called."""
+    module, _, name = PROJECT["project"]["scripts"]["rapid"].partition(":")
+
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_command_knows_its_extra() -> None:
+    """What the command looks for is what the extra brings."""
+    extra = PROJECT["project"]["optional-dependencies"]["local"]
+
+    assert [re.split(r"[>;= ]", line)[0] for line in extra] == list(_command.PACKAGES)
+
+
+def test_the_package_is_typed() -> None:
+    """Type checkers of those who use the package see its types."""
+    assert (ROOT / "rapid_client" / "py.typed").is_file()
+
+
+def test_every_switch_is_documented() -> None:
+    """The README explains every RAPID_ variable that the code reads, and no other."""
+    used = {name for path in SOURCES for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
+
+    assert used == set(VARIABLE.findall(README))
+
+
+def test_make_targets_are_one_liners() -> None:
+    """Every target of the Makefile is one command: what is longer is a script that can be read and run."""
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    recipes = [
+        sum(1 for _ in _recipe(lines[start + 1 :]))
+        for start, line in enumerate(lines)
+        if re.match(r"[^\s#.][^=]*:(?!=)", line)
+    ]
+
+    assert recipes
+    assert max(recipes) == 1
+
+
+def test_the_asked_for_targets_exist() -> None:
+    """The targets that the README and the contributors' page name are there."""
+    named = {
+        name for page in PAGES for name in re.findall(r"\bmake ([a-z-]+)\b(?=`| {2,}#)", page.read_text())
+    }
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert {"demo", "test"} <= named
+    assert {name for name in named if f"\n{name}:" not in makefile} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page names a file of the project."""
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def _recipe(lines: list[str]) -> list[str]:
+    """Return the recipe that *lines* begin with."""
+    stop = next((index for index, line in enumerate(lines) if not line.startswith("\t")), len(lines))
+    return lines[:stop]
