@@ -20,7 +20,7 @@ lint: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy --strict
 	@$(BIN)/mypy
 bench: $(READY)  ## the whole benchmark, minutes
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --python $(VENV)/peers/bin/python
 clean:  ## remove what the other targets made
 	@rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 $(READY): pyproject.toml scripts/setup

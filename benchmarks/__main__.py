@@ -6,13 +6,15 @@ import argparse
 import datetime as dt
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.bytecode import NoBytecode, compile_all
+from benchmarks.clean_room import NoInterpreter, prepare
 from benchmarks.measures import MEASURES
-from benchmarks.peers import PEERS, Absent, inspect
+from benchmarks.peers import PEERS
 from benchmarks.runner import Run
 from benchmarks.server import Server
 
@@ -29,24 +31,25 @@ def main(argv: list[str] | None = None) -> int:
         from rich.console import Console
         from rich.progress import Progress
     except ImportError:
-        return fail("rich is not installed: pip install rich")
-    try:
-        peers = [peer for peer in PEERS if peer.name in options.peers]
-        machine = inspect(options.python)
-        compile_all(machine.python, [package for peer in peers for package in peer.packages])
-    except (Absent, NoBytecode) as exc:
-        return fail(str(exc))
-    result = report.Result(peers, machine, dt.datetime.now().astimezone().isoformat(timespec="seconds"), True)
-    begun = time.monotonic()
-    # It never draws by itself: a drawing thread would run beside what is measured.
-    with (
-        Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress,
-        Server() as server,
-    ):
-        run = Run(server, machine, result, progress)
-        run.trials()
-        run.counts(options.only)
-        run.measures([measure for measure in MEASURES if measure.name in options.only], options.rounds)
+        return fail("rich is not installed: install the project with its extra `local`, or rich alone")
+    with tempfile.TemporaryDirectory(prefix="rapid-bench-") as room:
+        try:
+            machine = prepare(options.python, Path(room))
+            peers = [peer for peer in PEERS if peer.name in options.peers]
+            compile_all(machine.python, [package for peer in peers for package in peer.packages])
+        except (NoInterpreter, NoBytecode) as exc:
+            return fail(str(exc))
+        result = report.Result(peers, machine, dt.datetime.now().astimezone().isoformat(timespec="seconds"))
+        begun = time.monotonic()
+        # It never draws by itself: a drawing thread would run beside what is measured.
+        with (
+            Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress,
+            Server() as server,
+        ):
+            run = Run(server, result, progress)
+            run.trials()
+            run.counts(options.only)
+            run.measures([measure for measure in MEASURES if measure.name in options.only], options.rounds)
     result.seconds = time.monotonic() - begun
     report.save(result, options.output)
     print(report.as_markdown(result))
@@ -82,7 +85,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--python",
         default=os.environ.get("RAPID_PYTHON") or sys.executable,
         metavar="PATH",
-        help="interpreter of every Python peer (default: RAPID_PYTHON, else the one that runs this)",
+        help="interpreter of the Python peers, with its packages (default: RAPID_PYTHON, else this one)",
     )
     parser.add_argument(
         "--output", type=Path, default=report.LATEST, metavar="FILE", help="where the JSON goes"
@@ -93,7 +96,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     if options.rounds is not None and options.rounds < 1:
         parser.error(f"--rounds must be at least 1, not {options.rounds}")
     if options.quick and options.rounds is None:
-        options.rounds = 9
+        options.rounds = 5
     return options
 
 

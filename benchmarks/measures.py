@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.payloads import event
-from benchmarks.peers import FUNCTIONS, ROOT, Machine, Peer, environment
+from benchmarks.peers import FUNCTIONS, ROOT, environment
 from benchmarks.process import Process
 from benchmarks.server import PeerError, Server, replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchmarks.clean_room import Machine
+    from benchmarks.peers import Peer
     from benchmarks.server import Reply
 
 Sample = dict[str, float]
@@ -103,15 +105,32 @@ def start_up(server: Server, peer: Peer, machine: Machine) -> Sample:
         }
 
 
+def serve(server: Server, process: Process, canned: list[Reply], count: int, seconds: float) -> list[int]:
+    """Serve *count* invocations, or as many as cost the client *seconds* of CPU; return how long they took.
+
+    The limit is for slow clients only; being CPU time, it is the same on a machine that is busy otherwise.
+    """
+    times: list[int] = []
+    limit = process.cpu() + seconds * 1e6
+    while len(times) < count and process.cpu() < limit:
+        times += server.serve(min(500, count - len(times)), canned)
+    return times
+
+
 def invocations(name: str, warm: int, count: int) -> Callable[[Server, Peer, Machine], Sample]:
-    """Measure CPU and latency over *count* invocations after *warm* ones, capped at 0.4 s each."""
+    """Measure CPU and latency over *count* invocations after *warm* ones.
+
+    A client that changes its JSON engine on the way (ours does, once orjson would have paid for its import:
+    after about 3,200 events of 3.1 KB, 7,000 of 1.3 KB) must do so before or after what is measured: 20 ms
+    for once would show as 10 us per invocation.
+    """
 
     def run(server: Server, peer: Peer, machine: Machine) -> Sample:
         canned = _replies(name)
         with start(server, peer, machine, "trivial") as process:
-            server.serve(warm, canned, 0.4)
+            serve(server, process, canned, warm, 0.6)
             before = process.cpu()
-            times = server.serve(count, canned, 0.4)
+            times = serve(server, process, canned, count, 0.4)
             cpu = process.cpu() - before
         return {f"cpu-{name}": cpu / len(times), f"p50-{name}": statistics.median(times) / 1000}
 
@@ -166,7 +185,7 @@ MEASURES: Final = (
         True,
         9,
         _both("apigw-small", "API Gateway event, 1.3 KB"),
-        invocations("apigw-small", 2000, 2000),
+        invocations("apigw-small", 1000, 2000),
     ),
     Measure(
         "apigw",
@@ -174,7 +193,7 @@ MEASURES: Final = (
         True,
         9,
         _both("apigw", "API Gateway event, 3.1 KB"),
-        invocations("apigw", 2000, 2000),
+        invocations("apigw", 4000, 2000),
     ),
     Measure("sqs", "trivial", True, 7, _both("sqs-100", "100 SQS records"), invocations("sqs-100", 500, 500)),
     Measure(

@@ -32,7 +32,7 @@ def large_event(size: int) -> bytes:
         "tags": ["new", "priority", "eu-central-1"],
         "text": "the quick brown fox jumps over the lazy dog " * 8,
     }
-    return compact({"records": [record] * (size // (len(compact(record)) + 1))})
+    return compact({"records": [record] * (size // (len(compact(record)) + 1) + 1)})
 
 
 @cache

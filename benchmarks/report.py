@@ -14,7 +14,8 @@ from benchmarks.measures import MEASURES
 from benchmarks.targets import judge, judge_modules, judge_size
 
 if TYPE_CHECKING:
-    from benchmarks.peers import Machine, Peer
+    from benchmarks.clean_room import Machine
+    from benchmarks.peers import Peer
     from benchmarks.targets import Verdict
 
 LATEST: Final = Path(__file__).parent / "results" / "latest.json"
@@ -30,7 +31,7 @@ class Result:
     peers: list[Peer]
     machine: Machine
     date: str
-    pinned: bool
+    pinned: bool = True
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     """``values[figure][peer]``: one number per round."""
     absent: dict[str, str] = field(default_factory=dict)
@@ -39,7 +40,8 @@ class Result:
     """Why one measure has no figures of one peer, by ``peer: measure``."""
     modules: dict[str, list[str]] = field(default_factory=dict)
     layer_bytes: int | None = None
-    load: list[float] = field(default_factory=lambda: [round(value, 2) for value in os.getloadavg()])
+    load: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
+    """The load average before the run."""
     seconds: float = 0.0
 
     def add(self, peer: str, sample: dict[str, float]) -> None:
@@ -112,7 +114,6 @@ def as_json(result: Result) -> str:
         "seconds": round(result.seconds, 1),
         "machine": describe_machine(),
         "load_average_before": result.load,
-        "python": result.machine.python,
         "versions": dict(result.machine.versions),
         "pinned": result.pinned,
         "absent": result.absent,
@@ -178,8 +179,10 @@ def as_markdown(result: Result) -> str:
     ]
     notes = [f"* {name} is absent: {reason}" for name, reason in result.absent.items()]
     notes += [f"* {name} failed: {reason}" for name, reason in result.failed.items()]
-    if result.load[0] > 0.5:
-        notes.append(f"* the machine was not idle (load average {result.load[0]}): judge by the ratios")
+    if result.load > 0.5:
+        notes.append(
+            f"* the machine was not idle (load average {result.load} before the run): judge by the ratios"
+        )
     if notes:
         lines += ["", *notes]
     verdicts = result.verdicts()

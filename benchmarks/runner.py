@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from benchmarks.measures import Measure
-    from benchmarks.peers import Machine, Peer
+    from benchmarks.peers import Peer
     from benchmarks.report import Result
     from benchmarks.server import Server
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 class Run:
     """A run under way: it fills *result*, and *progress* shows how far it is."""
 
-    def __init__(self, server: Server, machine: Machine, result: Result, progress: Progress) -> None:
+    def __init__(self, server: Server, result: Result, progress: Progress) -> None:
         """Begin a run; nothing is started yet."""
-        self._server, self._machine, self._result, self._progress = server, machine, result, progress
+        self._server, self._machine = server, result.machine
+        self._result, self._progress = result, progress
         self._core = cores()[-1:]  # the last one: interrupts mostly go to the first
 
     def trials(self) -> None:

@@ -125,23 +125,20 @@ class Server:
 
     # Answering invocations...
 
-    def serve(self, count: int, canned: list[Reply], seconds: float = float("inf")) -> list[int]:
+    def serve(self, count: int, canned: list[Reply]) -> list[int]:
         """Answer the request for an event that is waiting, and those after it, *count* times.
 
-        Return for each invocation the nanoseconds from before the event was sent until the last byte of the
-        response had come. When it returns, the client waits for its next event. It stops early after *seconds*.
+        Return for each invocation the nanoseconds from before the event was sent until the last byte of
+        the response had come. When it returns, the client waits for its next event.
 
         Raises:
             PeerError: If the client ends, is silent for 30 s, or does anything but answer its event.
         """
         times: list[int] = []
-        end = time.monotonic() + seconds
         gc.disable()
         try:
             while len(times) < count:
                 self._serve_block(canned[: count - len(times)], times)
-                if time.monotonic() > end:
-                    break
         except BlockingIOError:
             raise PeerError(f"silent for {PATIENCE} s{self._why()}") from None
         except OSError as exc:
@@ -199,7 +196,7 @@ class Server:
         self._pending = b""
 
     def _next_request(self, data: bytes) -> tuple[bytes, int]:
-        """Return a whole request that begins with *data*, and its length; without data, on a new connection."""
+        """Return a whole request that begins with *data*, and its length; no data: on a new connection."""
         while not data:
             self._connect()
             assert self._sock is not None

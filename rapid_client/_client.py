@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from rapid_client._protocol import JSON
 from rapid_client._transport import RECEIVE
-from rapid_client._wire import ResponseParser
+from rapid_client._wire import ResponseParser, quick_accepted, quick_event
 from rapid_client.errors import RemoteProtocolError, TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
 
     from rapid_client._protocol import Invocation, Refusal, RuntimeApi
     from rapid_client._transport import Transport
     from rapid_client._wire import Response
+
+    Quick = Callable[[bytes], Response | None]
 
 #: Up to this size, copying head and body together is cheaper than a send of two parts.
 JOINED: Final = 65536
@@ -35,11 +38,10 @@ class Client:
         transport: Where the bytes go.
     """
 
-    __slots__ = ("_api", "_parser", "_transport")
+    __slots__ = ("_api", "_transport")
 
     def __init__(self, api: RuntimeApi, transport: Transport) -> None:
         self._api, self._transport = api, transport
-        self._parser = ResponseParser()
 
     def next(self) -> Invocation:
         """Wait for the next event, for as long as it takes.
@@ -49,7 +51,7 @@ class Client:
             TransportError: If the connection is lost.
             RemoteProtocolError: If what came is no event.
         """
-        return self._api.event(self._exchange(self._api.next()))
+        return self._api.event(self._exchange(self._api.next(), quick_event))
 
     def respond(self, invocation: Invocation, body: bytes, content_type: bytes = JSON) -> Refusal | None:
         """Answer *invocation* with *body*; return why it was refused, None if it was taken.
@@ -79,77 +81,77 @@ class Client:
             ApiError: If the Runtime API does not answer 200.
             TransportError: If the connection is lost.
         """
-        self._api.restored(self._exchange(self._api.restore_next()))
+        self._api.restored(self._exchange(self._api.restore_next(), quick_event))
 
     def _post(self, head: bytes, body: bytes) -> Refusal | None:
-        return self._api.accepted(self._exchange(head, body))
+        return self._api.accepted(self._exchange(head, quick_accepted, body))
 
-    def _exchange(self, head: bytes, body: bytes = b"") -> Response:
-        """Send one request and return its response."""
-        transport = self._transport
-        reused = transport.connected
-        if not reused:
-            transport.connect()
-        response = self._attempt(head, body)
-        if response is None and reused:
-            transport.connect()
-            response = self._attempt(head, body)
-        if response is None:
-            call = head[: head.find(b" HTTP/1.1")].decode()
-            message = f"the Runtime API at {transport.address} closed the connection without an answer to {call}"
-            raise TransportError(message)
-        if response.closes:
-            transport.close()
-        return response
-
-    def _attempt(self, head: bytes, body: bytes) -> Response | None:
-        """Send a request and return the response; None if the connection ended before a byte of it.
+    def _exchange(self, head: bytes, quick: Quick, body: bytes = b"") -> Response:
+        """Send one request and return its response: one send and one receive, as a rule.
 
         A send that fails is no verdict: the reply to a refused body may be there already (400 and 403 come
         with ``Connection: close`` before the whole body was read), so it is read first.
         """
         transport = self._transport
-        try:
-            if len(body) > JOINED:
-                transport.send_parts(head, body)
-            else:
-                transport.send(head + body)
-        except OSError:
-            pass
-        parser, recv = self._parser, transport.recv
-        try:
-            while True:
-                room = parser.room() if parser.started else None
-                if room is None:
-                    data = recv(RECEIVE)
-                    if not data:
-                        break
-                    response = parser.feed(data)
+        reused = transport.connected
+        if not reused:
+            transport.connect()
+        while True:
+            try:
+                if len(body) > JOINED:
+                    transport.send_parts(head, body)
                 else:
-                    size = transport.receive_into(room)
-                    if not size:
-                        break
-                    response = parser.filled(size)
-                if response is not None:
-                    return response
-        except OSError as exc:
-            return self._cut(str(exc), is_post=head.startswith(b"POST"))
-        except RemoteProtocolError:
-            transport.close()
-            raise
-        return self._cut("", is_post=head.startswith(b"POST"))
+                    transport.send(head + body)
+            except OSError:
+                pass
+            try:
+                data = transport.recv(RECEIVE)
+            except OSError:
+                data = b""
+            if data:
+                response = quick(data)
+                if response is None:
+                    response = self._receive(data, is_post=quick is quick_accepted)
+                    if response.closes:
+                        transport.close()
+                return response
+            if not reused:
+                transport.close()
+                call = head[: head.find(b" HTTP/1.1")].decode()
+                message = f"the Runtime API at {transport.address} gave no answer to {call}"
+                raise TransportError(message)
+            transport.connect()
+            reused = False
 
-    def _cut(self, reason: str, *, is_post: bool) -> Response | None:
-        """Return what is left of a reply that was cut, or raise; None if no byte of it had come."""
-        parser = self._parser
-        self._transport.close()
-        self._parser = ResponseParser()
-        if not parser.started:
-            return None
+    def _receive(self, data: bytes, *, is_post: bool) -> Response:
+        """Return the response that begins with *data*.
+
+        Raises:
+            TransportError: If the connection is lost.
+            RemoteProtocolError: If it is no response, or is cut where that matters.
+        """
+        transport, parser = self._transport, ResponseParser()
+        reason = ""
+        try:
+            response = parser.feed(data)
+            while response is None:
+                room = parser.room()
+                size = len(data := transport.recv(RECEIVE)) if room is None else transport.receive_into(room)
+                if not size:
+                    break
+                response = parser.feed(data) if room is None else parser.filled(size)
+        except OSError as exc:
+            reason = str(exc)
+            response = None
+        except RemoteProtocolError:
+            transport.close()  # what failed can still be reported, on a new connection
+            raise
+        if response is not None:
+            return response
+        transport.close()
         if is_post and parser.head is not None:
             return parser.head
         if reason:
-            message = f"lost the connection to the Runtime API at {self._transport.address}: {reason}"
+            message = f"lost the connection to the Runtime API at {transport.address}: {reason}"
             raise TransportError(message)
         return parser.end()
-

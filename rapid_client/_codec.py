@@ -1,13 +1,17 @@
 """JSON in and out: one contract, and the cheapest engine that keeps it.
 
-Decoding means what awslambdaric 4.2.2 means by it: UTF-8 with or without a byte order mark, ``NaN`` and ``Infinity``
-refused, integers of any size exact, lone surrogates accepted, the last of two equal keys wins. Encoding always yields
-valid JSON in UTF-8. What differs from awslambdaric is listed in docs/compatibility.md.
+Decoding means what awslambdaric 4.2.2 means by it: UTF-8 with or without a byte order mark, ``NaN`` and
+``Infinity`` refused, integers of any size exact, lone surrogates accepted, the last of two equal keys wins.
+Encoding always yields valid JSON in UTF-8. What differs from awslambdaric is listed in docs/compatibility.md.
 
-Two engines obey that contract. The reference is the pair of C callables under the standard library's ``json``, called
-directly: ``_json`` costs 0.3 ms to import and ``json`` 5.8. orjson is three times faster at large bodies, costs
-15-19 ms to import and is asked only where its answer is provably the same; see `_json_orjson`. Anything unusual, such
-as an error or a type that JSON does not have, is left to `_json_rare`, which no ordinary invocation imports.
+Two engines obey that contract. The reference is the pair of C callables under the standard library's
+``json``, called directly: ``_json`` costs 0.3 ms to import and ``json`` 5.8. orjson is two to three times
+faster at large bodies, costs 15-19 ms to import and is asked only where its answer is provably the same; see
+`_json_orjson`. Anything unusual, such as an error or a type that JSON does not have, is left to `_json_rare`,
+which no ordinary invocation imports.
+
+White space is not part of the contract: the reference writes ``", "`` and ``": "`` as awslambdaric does,
+orjson writes none.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from __future__ import annotations
 import sys
 from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
 
-from .errors import ConfigError
+from rapid_client.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,20 +36,24 @@ if TYPE_CHECKING:
 SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 WHITESPACE: Final = " \t\n\r"
 
-# No deeper than this is a value walked here and handed to orjson, whose own limit of 254 levels does not hold for
-# tuples: 3.13.0 corrupts the heap at 3,000 of them and overflows the stack on a list in a tuple in a tuple in itself.
+# No deeper than this is a value walked here and handed to orjson, whose own limit of 254 levels does not hold
+# for tuples: 3.13.0 corrupts the heap at 3,000 of them and overflows the stack on a list in a tuple in a
+# tuple in itself.
 DEPTH: Final = 200
 
-# Bodies up to this size (bytes) do not count: what orjson would save on one is below the noise, and a function that
-# sees nothing larger would be paying 19 ms and 3.8 MB for it.
+# Bodies up to this size (bytes) do not count: what orjson would save on one is below the noise, and a
+# function that sees nothing larger would be paying 19 ms and 3.8 MB for it.
 COUNTED_FROM: Final = 1024
 
-# What orjson saves, in nanoseconds per byte, with the checks of `_json_orjson` paid: an API Gateway event of 2.1 KB
-# takes 10.1 us here and 6.0 there to decode, 13.1 and 5.1 to encode. CPython 3.13, `python -m benchmarks.codec`.
+# What orjson saves, in nanoseconds per byte, with the checks of `_json_orjson` paid. An API Gateway event of
+# 2.1 KB: 8.2 us here and 5.8 there to decode, 13.3 and 5.3 to encode; 100 records of 9.7 KB: 83 and 40, 97
+# and 37. CPython 3.13, python -m timeit -s "from rapid_client._codec import Codec;
+# codec = Codec('orjson', 'null', False, False); body = open('event.json', 'rb').read()" "codec.decode(body)"
 DECODE_SAVES: Final = 2
 ENCODE_SAVES: Final = 4
 
 # What importing orjson costs, in nanoseconds: alone, and when the function has loaded what orjson imports.
+# python -X importtime -c "import orjson", then with "import json, dataclasses, datetime, uuid, orjson"
 IMPORT_ALONE: Final = 19_000_000
 IMPORT_SHARED: Final = 400_000
 SHARED_MODULES: Final = ("json", "dataclasses", "datetime", "uuid")
@@ -72,30 +80,37 @@ class _ScannerSettings:
 def make_scan() -> Scan:
     """Return ``scan(text, start) -> (value, end)`` of CPython's JSON scanner.
 
-    The signature is private to CPython, so it is tried once (1 us); where it differs, ``json`` knows how to call it.
+    The signature is private to CPython, so it is tried once (1 us); where it differs, ``json`` knows how to
+    call it.
     """
     try:
-        scan: Scan = make_scanner(_ScannerSettings)
+        scan: Scan = make_scanner(_ScannerSettings)  # type: ignore[arg-type]  # anything with the attributes
         if scan('{"a": [1, 2.5, "b", null]}', 0) == ({"a": [1, 2.5, "b", None]}, 26):
             return scan
-    except Exception:  # noqa: BLE001, S110 - whatever a future signature raises, the answer is the same
+    except Exception:  # whatever a future signature raises, the answer is the same
         pass
     import json  # deferred: 5.8 ms, and only an interpreter with another private signature needs it
 
-    return json.JSONDecoder(parse_constant=_refuse).scan_once
+    return json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined, no-any-return]
+
+
+def _unknown(value: object) -> NoReturn:
+    """Refuse *value* in awslambdaric's words."""
+    raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
 
 
 def make_write(ascii_only: bool, allow_nan: bool) -> Write:
     """Return ``write(value, 0) -> chunks of text`` of CPython's JSON encoder, for values without cycles.
 
-    Private and tried once, as in `make_scan`. It is built once: ``json.dumps`` with any option builds one per call.
+    Private and tried once, as in `make_scan`. It is built once: ``json.dumps`` with any option builds one per
+    call.
     """
     quote = encode_basestring_ascii if ascii_only else encode_basestring
     try:
         write: Write = make_encoder(None, _unknown, quote, None, ": ", ", ", False, False, allow_nan)
         if "".join(write({"a": [1, 2.5, "b", None]}, 0)) == '{"a": [1, 2.5, "b", null]}':
             return write
-    except Exception:  # noqa: BLE001, S110 - as above
+    except Exception:  # as above
         pass
     import json  # deferred: as above
 
@@ -105,16 +120,12 @@ def make_write(ascii_only: bool, allow_nan: bool) -> Write:
     return lambda value, _level: encoder.iterencode(value, True)
 
 
-def _unknown(value: object) -> NoReturn:
-    message = f"Object of type {value.__class__.__name__} is not JSON serializable"
-    raise TypeError(message)
-
-
 def is_plain(value: object, depth: int = DEPTH) -> bool:
     """Say whether *value* is made of nothing but JSON's own types, at most *depth* levels deep.
 
-    Both engines write such a value alike. ``make_encoder`` has to be kept from anything else: it writes a namedtuple
-    as a list without asking. The walk is 28 us on 95 for 100 records of six fields. Keys are left to the engines.
+    Both engines write such a value alike. ``make_encoder`` has to be kept from anything else: it writes a
+    namedtuple as a list without asking. The walk is 28 us on 95 for 100 records of six fields. Keys are left
+    to the engines.
     """
     kind = type(value)
     if kind is dict:
@@ -126,24 +137,24 @@ def is_plain(value: object, depth: int = DEPTH) -> bool:
     if not depth:
         return False
     scalars = SCALARS
-    for item in items:
+    for item in items:  # noqa: SIM110 - `all` over a generator takes twice as long
         if type(item) not in scalars and not is_plain(item, depth - 1):
             return False
     return True
 
 
 def reference_decode(scan: Scan, count: Count) -> Decode:
-    """Build the decoder of the reference engine; *count* hears what orjson would have saved, in nanoseconds."""
+    """Build the decoder of the reference engine; *count* hears what orjson would save, in nanoseconds."""
 
     def decode(body: Body) -> object:
         try:
             text = body.decode()  # type: ignore[union-attr]  # a memoryview takes the slow way below
             value, end = scan(text, 0)
             unread = end != len(text) and text[end:].strip(WHITESPACE)
-        except Exception:  # noqa: BLE001 - leading white space, a byte order mark, or an error to be put into words
+        except Exception:  # leading white space, a byte order mark, or an error to be put into words
             unread = True
         if unread:
-            from . import _json_rare  # deferred: 0.4 ms, and only unusual bodies need it
+            from rapid_client import _json_rare  # deferred: 0.4 ms, and only unusual bodies need it
 
             return _json_rare.decode(scan, body)
         if end > COUNTED_FROM:
@@ -153,36 +164,31 @@ def reference_decode(scan: Scan, count: Count) -> Decode:
     return decode
 
 
-def reference_encode(write: Write, count: Count, ascii_only: bool, nan: str) -> Encode:
+def reference_encode(write: Write, count: Count, nan: str) -> Encode:
     """Build the encoder of the reference engine; *count* as for `reference_decode`."""
 
     def encode(value: object) -> bytes:
         try:
             if is_plain(value):
                 data = "".join(write(value, 0)).encode()
-                if ascii_only and b"\x7f" in data:
-                    # awslambdaric escapes DEL as well; it can only stand inside a string.
-                    data = data.replace(b"\x7f", b"\\u007f")
                 size = len(data)
                 if size > COUNTED_FROM:
                     count(size * ENCODE_SAVES)
                 return data
-        except Exception:  # noqa: BLE001, S110 - NaN, a lone surrogate, a key: below, with what cannot be encoded
+        except Exception:  # NaN, a lone surrogate, a key: below, with what cannot be encoded
             pass
-        from . import _json_rare  # deferred: 0.4 ms, and only unusual values need it
+        from rapid_client import _json_rare  # deferred: 0.4 ms, and only unusual values need it
 
-        return _json_rare.encode(value, write, ascii_only, nan)
+        return _json_rare.encode(value, write, nan)
 
     return encode
 
 
 def orjson_available() -> bool:
-    """Say whether orjson can be found, without importing it (0.1 ms instead of 19)."""
+    """Say whether orjson can be found, without importing it (0.1 ms instead of 15-19)."""
     if "orjson" in sys.modules:
         return True
-    import _frozen_importlib_external  # deferred: loaded already, but needed for RAPID_JSON=orjson alone
-
-    return _frozen_importlib_external.PathFinder.find_spec("orjson") is not None
+    return any(finder.find_spec("orjson", None) for finder in sys.meta_path)
 
 
 class Codec:
@@ -190,22 +196,23 @@ class Codec:
 
     Args:
         engine: ``auto``, ``orjson`` or ``stdlib``.
-        nan: What a NaN or an infinity in a result becomes: ``null``, ``literal`` (as awslambdaric writes it, which is
-            not JSON) or ``error``.
-        ascii_only: Escape everything beyond ASCII, as awslambdaric does unless ``AWS_EXECUTION_ENV`` names one of the
-            managed runtimes 3.12 to 3.15.
+        nan: What a NaN or an infinity in a result becomes: ``null``, ``literal`` (as awslambdaric writes it,
+            which is not JSON) or ``error``.
+        ascii_only: Escape everything beyond ASCII, as awslambdaric does unless ``AWS_EXECUTION_ENV`` names
+            one of the managed runtimes 3.12 to 3.15.
         eager: The environment is initialised ahead of traffic, so that time spent now costs nobody anything.
 
     Raises:
         ConfigError: If *engine* is ``orjson`` and it cannot be imported.
 
     Attributes:
-        decode: Call it with the body of an event; returns the value. Raises FaultError ``Runtime.UnmarshalError``.
+        decode: Call it with the body of an event; returns the value. Raises FaultError
+            ``Runtime.UnmarshalError``.
         encode: Call it with a result that is not ``bytes``; returns JSON in UTF-8. Raises FaultError
             ``Runtime.MarshalError``.
         engine: The name of the engine in use, ``stdlib`` or ``orjson``.
-        due: Loading orjson now would pay: call `upgrade` once a response has been accepted, before the next event is
-            asked for. Both callables change then, so look them up for each invocation.
+        due: Loading orjson now would pay: call `upgrade` once a response has been accepted, before the next
+            event is asked for. Both callables change then, so look them up for each invocation.
     """
 
     __slots__ = ("_saved", "_scan", "_settings", "_write", "decode", "due", "encode", "engine")
@@ -232,24 +239,25 @@ class Codec:
         self.due = False
         try:
             self._use_orjson()
-        except Exception:  # noqa: BLE001 - absent, built for another platform or too old: all the same here
+        except Exception:  # absent, built for another platform or too old: all the same here
             self._use_reference(_ignore)
 
     def _require(self) -> None:
         try:
             self._use_orjson()
         except Exception as exc:
-            message = f"RAPID_JSON=orjson, but orjson cannot be used ({exc}); install it or choose auto or stdlib"
-            raise ConfigError(message) from exc
+            raise ConfigError(
+                f"RAPID_JSON=orjson, but orjson cannot be used ({exc}): install it, or choose auto or stdlib"
+            ) from exc
 
     def _use_reference(self, count: Count) -> None:
-        nan, ascii_only = self._settings
+        nan, _ = self._settings
         self.decode = reference_decode(self._scan, count)
-        self.encode = reference_encode(self._write, count, ascii_only, nan)
+        self.encode = reference_encode(self._write, count, nan)
         self.engine = "stdlib"
 
     def _use_orjson(self) -> None:
-        from . import _json_orjson  # deferred: 15-19 ms, and only when it pays
+        from rapid_client import _json_orjson  # deferred: 15-19 ms, and only when it pays
 
         self._use_reference(_ignore)
         nan, ascii_only = self._settings

@@ -96,9 +96,11 @@ def refuse_async(function: Any, handler: str) -> None:
     Raises:
         FaultError: If *function* is one, also below ``functools.partial`` or as an object's ``__call__``.
     """
-    while hasattr(function, "func") and not hasattr(function, "__code__"):
+    functools = sys.modules.get("functools")
+    while functools is not None and isinstance(function, functools.partial):
         function = function.func
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    if code is not None and code.co_flags & ASYNC_FLAGS:
+    flags = getattr(code, "co_flags", 0)  # a proxy object may answer anything
+    if isinstance(flags, int) and flags & ASYNC_FLAGS:
         message = f"Handler '{handler}' is asynchronous, which this version cannot run: use a plain function"
         raise FaultError("Runtime.UnsupportedHandler", message)

@@ -8,18 +8,24 @@ from __future__ import annotations
 import builtins
 import sys
 
-from ._codec import SCALARS, WHITESPACE, ConstantError
-from .errors import FaultError
+from rapid_client._codec import SCALARS, WHITESPACE, ConstantError
+from rapid_client.errors import FaultError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Final
 
-    from ._codec import Body, Scan, Write
+    from rapid_client._codec import Body, Scan, Write
 
 BOM: Final = "\ufeff"
 
+# What is to be written raw stands in a string between two of one of these, one that the value itself does not
+# hold: a control character that is written as \uXXXX, so that the text stays ASCII, or else a lone surrogate.
+MARKS: Final = (*map(chr, range(1, 8)), *map(chr, range(14, 32)), *map(chr, range(0xD800, 0xE000)))
+
+# A float may be a NaN.
+UNCHANGED: Final = SCALARS - {float}
 CONTAINERS: Final = frozenset({dict, list, tuple})
 
 # A builtin of CPython 3.15 that is no subclass of dict.
@@ -36,11 +42,7 @@ def decode(scan: Scan, body: Body) -> object:
         text = str(body, "utf-8")
         start = _skip(text, 1 if text.startswith(BOM) else 0)
         value, end = _scan(scan, text, start)
-        end = _skip(text, end)
-        if end != len(text):
-            place = f"{_line(text, end)} - {_line(text, len(text))} (char {end} - {len(text)})"
-            message = f"Extra data: {place}"
-            raise ValueError(message)
+        _check_rest(text, _skip(text, end))
     except Exception as exc:
         message = f"Unable to unmarshal input: {exc}"
         raise FaultError("Runtime.UnmarshalError", message) from None
@@ -48,9 +50,13 @@ def decode(scan: Scan, body: Body) -> object:
 
 
 def _skip(text: str, start: int) -> int:
-    while text[start : start + 1] and text[start] in WHITESPACE:
-        start += 1
-    return start
+    return len(text) - len(text[start:].lstrip(WHITESPACE))
+
+
+def _check_rest(text: str, end: int) -> None:
+    if end != len(text):
+        place = f"{_line(text, end)} - {_line(text, len(text))} (char {end} - {len(text)})"
+        raise ValueError(f"Extra data: {place}")
 
 
 def _line(text: str, at: int) -> str:
@@ -71,9 +77,12 @@ def _scan(scan: Scan, text: str, start: int) -> tuple[object, int]:
         raise _at(text, _constant(text, start), "Expecting value") from None
     except RecursionError as exc:
         kind = "object" if "JSON object" in str(exc) else "array"
-        message = f"maximum recursion depth exceeded while decoding a JSON {kind} from a string"
-        raise RecursionError(message) from None
+        raise RecursionError(
+            f"maximum recursion depth exceeded while decoding a JSON {kind} from a string"
+        ) from None
     except SystemError:
+        if "json.decoder" in sys.modules:
+            raise
         # CPython 3.11's scanner cannot raise its own error before `json.decoder` is loaded.
         import json.decoder  # deferred: 5.8 ms, and only malformed bodies need it
 
@@ -87,16 +96,16 @@ def _scan(scan: Scan, text: str, start: int) -> tuple[object, int]:
 
 
 def _constant(text: str, start: int) -> int:
-    """Find the first NaN or Infinity outside a string; all before it has been scanned, so it is well formed."""
+    """Find the first NaN or Infinity outside a string; what precedes it has been scanned: it is valid."""
     import re  # deferred: 5.3 ms, and only such bodies need it
 
-    for match in re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL).finditer(text, start):
+    for match in re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity', re.DOTALL).finditer(text, start):
         if match[0][0] != '"':
             return match.start()
     return start
 
 
-def encode(value: object, write: Write, ascii_only: bool, nan: str) -> bytes:
+def encode(value: object, write: Write, nan: str) -> bytes:
     """Encode *value*, whatever it is made of.
 
     Raises:
@@ -107,16 +116,13 @@ def encode(value: object, write: Write, ascii_only: bool, nan: str) -> bytes:
     except Exception as exc:
         message = f"Unable to marshal response: {exc}"
         raise FaultError("Runtime.MarshalError", message) from None
-    if ascii_only:
-        text = text.replace("\x7f", r"\u007f")
-    # UTF-8 can encode all but lone surrogates; for those this error handler writes just what JSON wants, \ud800.
+    # UTF-8 has room for all but lone surrogates, and this error handler writes those as JSON does: \ud800.
     return text.encode("utf-8", "backslashreplace")
 
 
 def _text(value: object, write: Write, nan: str) -> str:
-    # Which of the 2,048 surrogates marks raw text hardly matters: one that the value itself holds is not chosen.
-    for code in range(0xDFFF, 0xD800, -1):
-        tree = _Tree(nan, chr(code))
+    for mark in MARKS:
+        tree = _Tree(nan, mark)
         try:
             plain = tree.convert(value)
         except RecursionError:
@@ -124,18 +130,16 @@ def _text(value: object, write: Write, nan: str) -> str:
         text = "".join(write(plain, 0))
         if not tree.marked:
             return text
-        mark = "".join(write(tree.mark, 0)).strip('"')
-        if text.count(mark) == 2 * tree.marked:
-            return text.replace('"' + mark, "").replace(mark + '"', "")
-    message = "the value holds every lone surrogate"
-    raise ValueError(message)
+        escaped = "".join(write(mark, 0)).strip('"')
+        if text.count(escaped) == 2 * tree.marked:
+            return text.replace('"' + escaped, "").replace(escaped + '"', "")
+    raise ValueError("a Decimal beside text that holds all control characters and lone surrogates")
 
 
 def _deep(value: object, write: Write) -> str:
-    """Encode a value that is nested too deeply to be converted here, which plain lists and dicts may well be."""
+    """Encode a value that is nested too deeply to be converted: for plain lists and dicts there is a way."""
     if not _is_plain_at_any_depth(value):
-        message = "maximum recursion depth exceeded while encoding a JSON object"
-        raise RecursionError(message)
+        raise RecursionError("maximum recursion depth exceeded while encoding a JSON object")
     import json  # deferred: 5.8 ms, and only such values need it
 
     # Refuses a cycle, which `write` would follow to the end of the stack.
@@ -161,15 +165,17 @@ class _Tree:
 
     Args:
         nan: As for `Codec`.
-        mark: A character; what stands in a string between two of them is to be written raw.
+        mark: One of MARKS.
     """
 
-    __slots__ = ("_modules", "_path", "mark", "marked", "nan")
+    __slots__ = ("_decimal_type", "_modules", "_path", "mark", "marked", "nan")
 
     def __init__(self, nan: str, mark: str) -> None:
         self.nan, self.mark, self.marked = nan, mark, 0
         self._path: set[int] = set()
         self._modules = sys.modules
+        decimal = sys.modules.get("decimal")
+        self._decimal_type = decimal.Decimal if decimal else None
 
     def convert(self, value: object) -> object:
         """Return the plain equivalent of *value*.
@@ -180,11 +186,12 @@ class _Tree:
         kind = type(value)
         if kind is float:
             return value if value - value == 0.0 else self._nan(value)  # type: ignore[operator]
-        if kind in SCALARS:
+        if kind in UNCHANGED:
             return value
+        if kind is self._decimal_type:  # by far the most frequent: boto3 reads DynamoDB's numbers so
+            return self._decimal(str(value))
         if id(value) in self._path:
-            message = "Circular reference detected"
-            raise ValueError(message)
+            raise ValueError("Circular reference detected")
         self._path.add(id(value))
         if kind is dict:
             plain: object = self._object(value)  # type: ignore[arg-type]
@@ -198,13 +205,14 @@ class _Tree:
     def _object(self, value: dict[object, object]) -> dict[object, object]:
         plain = {}
         for key, item in value.items():
-            plain[key if type(key) is str else self._key(key)] = self.convert(item)
+            name = key if type(key) is str else self._key(key)
+            plain[name] = item if type(item) in UNCHANGED else self.convert(item)
         return plain
 
     def _array(self, value: Iterable[object]) -> list[object]:
         plain = []
-        for item in value:
-            plain.append(self.convert(item))  # noqa: PERF401 - a comprehension is a second frame per level on 3.11
+        for item in value:  # a comprehension is a second frame per level on 3.11
+            plain.append(item if type(item) in UNCHANGED else self.convert(item))  # noqa: PERF401
         return plain
 
     def _key(self, key: object) -> object:
@@ -214,8 +222,7 @@ class _Tree:
             return _constant_name(key)
         if key is None or isinstance(key, (str, int, float)):
             return key
-        message = f"keys must be str, int, float, bool or None, not {key.__class__.__name__}"
-        raise TypeError(message)
+        raise TypeError(f"keys must be str, int, float, bool or None, not {key.__class__.__name__}")
 
     def _special(self, value: object) -> object:
         """Convert what is not of an exact builtin type; the order of the questions is simplejson's."""
@@ -228,8 +235,7 @@ class _Tree:
         found, fields = _asdict(value)
         if found:
             if not isinstance(fields, dict):
-                message = f"_asdict() must return a dict, not {type(fields).__name__}"
-                raise TypeError(message)
+                raise TypeError(f"_asdict() must return a dict, not {type(fields).__name__}")
             return self._object(fields)
         if isinstance(value, (list, tuple)):
             return self._array(value)
@@ -239,8 +245,8 @@ class _Tree:
 
     def _library_type(self, value: object) -> object:
         # A type whose module nobody has imported has no values, so nothing is imported to ask.
-        if (decimal := self._modules.get("decimal")) and isinstance(value, decimal.Decimal):
-            return self._decimal(decimal.Decimal.__str__(value))
+        if self._decimal_type and isinstance(value, self._decimal_type):
+            return self._decimal(self._decimal_type.__str__(value))
         if (enum := self._modules.get("enum")) and isinstance(value, enum.Enum):
             return self.convert(value.value)
         if (datetime := self._modules.get("datetime")) and isinstance(value, (datetime.date, datetime.time)):
@@ -250,8 +256,7 @@ class _Tree:
         dataclasses = self._modules.get("dataclasses")
         if dataclasses and dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self._object({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
-        message = f"Object of type {value.__class__.__name__} is not JSON serializable"
-        raise TypeError(message)
+        raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
 
     def _decimal(self, text: str) -> object:
         digits = text.lstrip("-")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posix
 import sys
 
-from rapid_client._protocol import JSON, header
+from rapid_client._protocol import JSON, header, text
 from rapid_client.context import (
     LambdaContext,
     client_context_from,
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from rapid_client._runtime import Environment
     from rapid_client._seam import Seam
 
-TRACE_ID: Final = "_X_AMZN_TRACE_ID"
+TRACE_ID: Final = b"_X_AMZN_TRACE_ID"
 #: What awslambdaric calls a result that is bytes.
 UNKNOWN: Final = b"application/unknown"
-XRAY_HEADER: Final = "Lambda-Runtime-Function-XRay-Error-Cause"
-ERROR_TYPE_HEADER: Final = "Lambda-Runtime-Function-Error-Type"
+XRAY_HEADER: Final = b"Lambda-Runtime-Function-XRay-Error-Cause"
+ERROR_TYPE_HEADER: Final = b"Lambda-Runtime-Function-Error-Type"
 
 
 class Loop:
@@ -108,12 +108,14 @@ class Loop:
         """Run *handler* on *invocation* and post what came of it."""
         current = self._current
         current.request_id = invocation.request_id
-        current.tenant_id = invocation.tenant_id
+        current.tenant_id = invocation.tenant_id and text(invocation.tenant_id)
         set_trace_id(invocation.trace_id)
         content_type = JSON
         try:
             context = self.context(invocation)
-            event = self.event(invocation)
+            body, invocation.body = invocation.body, b""  # the event may be large: nobody else needs its bytes
+            event = self._codec.decode(body) if invocation.is_json else bytes(body)
+            body = b""
             result = handler(event, context)
             if isinstance(result, self._raw_types):
                 body, content_type = bytes(result), UNKNOWN
@@ -126,11 +128,6 @@ class Loop:
         if refusal is not None:
             self._refused("response", invocation, refusal)
 
-    def event(self, invocation: Invocation) -> object:
-        """Return the event as the handler gets it; the invocation lets go of the bytes."""
-        body, invocation.body = invocation.body, b""
-        return self._codec.decode(body) if invocation.is_json else bytes(body)
-
     def context(self, invocation: Invocation) -> LambdaContext:
         """Return the context as the handler gets it."""
         fields = self._fields.copy()
@@ -139,14 +136,14 @@ class Loop:
         fields["_epoch_deadline_time_in_ms"] = invocation.deadline_ms
         fields["_w3c_fields"] = {}
         if invocation.tenant_id:
-            fields["tenant_id"] = invocation.tenant_id
+            fields["tenant_id"] = text(invocation.tenant_id)
         identity = None
         if invocation.client_context:
-            parsed = parse("Client Context", invocation.client_context)
+            parsed = parse("Client Context", text(invocation.client_context))
             fields["_w3c_fields"] = take_w3c(parsed)
             fields["client_context"] = client_context_from(parsed)
         if invocation.identity:
-            identity = parse("Cognito Identity", invocation.identity)
+            identity = parse("Cognito Identity", text(invocation.identity))
         fields["identity"] = identity_from(identity)
         context = LambdaContext.__new__(LambdaContext)
         context.__dict__ = fields
@@ -166,9 +163,9 @@ class Loop:
         extra = b""
         cause = _faults.xray(fault)
         if cause:
-            extra = header(XRAY_HEADER, cause.decode("ascii"))
+            extra = header(XRAY_HEADER, cause)
         if environment.switches.error_type_header:
-            extra += header(ERROR_TYPE_HEADER, fault.error_type)
+            extra += header(ERROR_TYPE_HEADER, fault.error_type.encode("utf-8", "replace"))
         refusal = self.post_error(invocation, _faults.body(fault, request_id, self._codec.encode), extra)
         if refusal is not None:
             self._refused("error", invocation, refusal)
@@ -192,23 +189,25 @@ def exit_code(error: BaseException) -> int:
     return 1
 
 
-def set_trace_id(trace_id: str | None) -> None:
+def set_trace_id(trace_id: bytes | None) -> None:
     """Set the environment variable that the X-Ray SDK reads, or delete it where there is no trace.
 
     As long as nobody has imported `os` (7 modules, 2 ms), ``posix.environ`` is what it will start from.
+    ``os.environb`` is ``os.environ`` without the encoding (0.3 us instead of 0.55).
     """
     os = sys.modules.get("os")
-    if os is not None:
+    try:
         if trace_id:
-            os.environ[TRACE_ID] = trace_id
-        else:
-            os.environ.pop(TRACE_ID, None)
-        return
-    name = TRACE_ID.encode()
-    if trace_id:
-        value = trace_id.encode("utf-8", "surrogateescape")
-        posix.environ[name] = value
-        posix.putenv(name, value)
-    elif name in posix.environ:
-        del posix.environ[name]
-        posix.unsetenv(name)
+            if os is None:
+                posix.putenv(TRACE_ID, trace_id)
+                posix.environ[TRACE_ID] = trace_id
+            else:
+                os.environb[TRACE_ID] = trace_id
+            return
+    except ValueError:  # a NUL in it: as good as none
+        pass
+    if os is not None:
+        os.environb.pop(TRACE_ID, None)
+    elif TRACE_ID in posix.environ:
+        posix.unsetenv(TRACE_ID)
+        del posix.environ[TRACE_ID]

@@ -25,7 +25,8 @@ POLLING: Final = 2  # an event was asked for
 INVOKED: Final = 3  # an event came and is unanswered
 FAILED: Final = 4  # an init or restore error was reported: the process has to end
 
-#: Rule: nothing but `RuntimeApi._step` changes the state, and it knows no more than this table.
+#: Rule: nothing but `RuntimeApi` changes the state, and it knows no more than this table. (Each method looks
+#: its step up itself: one call less for each of the three of an invocation, 0.15 us in all.)
 #: The asking for an event and its coming are two steps; every other call is one.
 NEXT_STATE: Final[dict[tuple[int, str], State]] = {
     (STARTED, "next"): POLLING,
@@ -43,7 +44,7 @@ ROOT: Final = b"/2018-06-01/runtime/"
 #: RFC 3986, section 2.3: what a path segment may hold as it is.
 UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 #: What would end a header's line early if it were echoed.
-LINE_BREAKS: Final = {0: None, 10: None, 13: None}
+LINE_BREAKS: Final = b"\x00\n\r"
 
 JSON: Final = b"application/json"
 
@@ -56,7 +57,10 @@ class Invocation:
         body: The event as it came.
         is_json: Whether the event is JSON; by its media type, and where none is given.
         deadline_ms: When the function times out, in milliseconds since the epoch; 0 if unreadable.
-        arn, trace_id, tenant_id, client_context, identity: Header values, None where absent.
+        arn: The ARN that was invoked, empty if absent.
+        trace_id, tenant_id, client_context, identity: Header values as they came, None where absent.
+        path: The request id as a path segment.
+        echo: The header line that has to come back with the answer; empty if none has.
     """
 
     __slots__ = (
@@ -75,26 +79,26 @@ class Invocation:
 
     def __init__(self, response: Response) -> None:
         get = response.headers().get
-        request_id = get("lambda-runtime-aws-request-id")
+        request_id = get(b"Lambda-Runtime-Aws-Request-Id")
         if request_id is None:
             message = "the Runtime API sent an event without Lambda-Runtime-Aws-Request-Id"
             raise RemoteProtocolError(message)
-        self.request_id = request_id
         self.path = quote(request_id)
+        self.request_id = str(request_id, "utf-8", "surrogateescape").strip()
         self.body = response.body
-        content_type = get("content-type")
-        self.is_json = content_type == "application/json" or is_json(content_type)
+        content_type = get(b"Content-Type")
+        self.is_json = content_type == JSON or is_json(content_type)
         try:
-            self.deadline_ms = int(get("lambda-runtime-deadline-ms", 0))
+            self.deadline_ms = int(get(b"Lambda-Runtime-Deadline-Ms", 0))
         except ValueError:
             self.deadline_ms = 0
-        self.arn = get("lambda-runtime-invoked-function-arn", "")
-        self.trace_id = get("lambda-runtime-trace-id")
-        self.tenant_id = get("lambda-runtime-aws-tenant-id")
-        self.client_context = get("lambda-runtime-client-context")
-        self.identity = get("lambda-runtime-cognito-identity")
-        nonce = get("lambda-runtime-invocation-id")
-        self.echo = b"" if nonce is None else header("Lambda-Runtime-Invocation-Id", nonce)
+        self.arn = str(get(b"Lambda-Runtime-Invoked-Function-Arn", b""), "utf-8", "surrogateescape").strip()
+        self.trace_id = get(b"Lambda-Runtime-Trace-Id")
+        self.tenant_id = get(b"Lambda-Runtime-Aws-Tenant-Id")
+        self.client_context = get(b"Lambda-Runtime-Client-Context")
+        self.identity = get(b"Lambda-Runtime-Cognito-Identity")
+        nonce = get(b"Lambda-Runtime-Invocation-Id")
+        self.echo = b"" if nonce is None else header(b"Lambda-Runtime-Invocation-Id", nonce)
 
     def __repr__(self) -> str:
         return f"<Invocation {self.request_id!r}, {len(self.body)} bytes>"
@@ -109,22 +113,28 @@ class Refusal:
         self.status, self.reason, self.body = status, reason, body
 
 
-def quote(request_id: str) -> bytes:
+def text(value: bytes) -> str:
+    """Return a header's value as text: UTF-8, as the client context may be; other bytes become surrogates."""
+    return value.strip().decode("utf-8", "surrogateescape")
+
+
+def quote(request_id: bytes) -> bytes:
     """Return *request_id* as a path segment: percent-encoded as far as RFC 3986 asks for it."""
-    raw = request_id.encode("utf-8", "surrogateescape")
-    if raw and not raw.translate(None, UNRESERVED):
-        return raw
-    return b"".join(b"%c" % byte if byte in UNRESERVED else b"%%%02X" % byte for byte in raw)
+    if request_id and not request_id.translate(None, UNRESERVED):
+        return request_id
+    return b"".join(
+        b"%c" % byte if byte in UNRESERVED else b"%%%02X" % byte for byte in request_id.strip()
+    )
 
 
-def is_json(content_type: str | None) -> bool:
+def is_json(content_type: bytes | None) -> bool:
     """Say whether a media type is JSON: ``application/json``, with parameters, in any case, or none."""
-    return not content_type or content_type.partition(";")[0].strip().lower() == "application/json"
+    return not content_type or content_type.partition(b";")[0].strip().lower() == JSON
 
 
-def header(name: str, value: str) -> bytes:
+def header(name: bytes, value: bytes) -> bytes:
     """Return one header line; what would break it into two is left out of *value*."""
-    return f"{name}: {value.translate(LINE_BREAKS)}\r\n".encode("utf-8", "surrogateescape")
+    return b"%b: %b\r\n" % (name, value.translate(None, LINE_BREAKS))
 
 
 class RuntimeApi:
@@ -143,7 +153,9 @@ class RuntimeApi:
         self.state: State = STARTED
         version = "{}.{}.{}".format(*sys.version_info)
         agent = f"rapid-client/{__version__} python/{version}"
-        self._common = b"".join((b" HTTP/1.1\r\n", header("Host", address), header("User-Agent", agent)))
+        self._common = b"".join(
+            (b" HTTP/1.1\r\n", header(b"Host", address.encode()), header(b"User-Agent", agent.encode()))
+        )
         self._next = b"".join((b"GET ", ROOT, b"invocation/next", self._common, b"\r\n"))
         # One formatting makes a response's head: 0.25 us, where joining its seven parts takes 0.4 us.
         self._post = b"".join(
@@ -156,17 +168,15 @@ class RuntimeApi:
             )
         )
 
-    def _step(self, action: str) -> None:
-        """Take the step *action*, or raise LocalProtocolError where it is not allowed."""
-        try:
-            self.state = NEXT_STATE[self.state, action]
-        except KeyError:
-            message = f"{action!r} is not allowed in state {self.state}"
-            raise LocalProtocolError(message) from None
+    def _illegal(self, action: str) -> LocalProtocolError:
+        return LocalProtocolError(f"{action!r} is not allowed in state {self.state}")
 
     def next(self) -> bytes:
         """Ask for the next event; its response goes to `event`."""
-        self._step("next")
+        try:
+            self.state = NEXT_STATE[self.state, "next"]
+        except KeyError:
+            raise self._illegal("next") from None
         return self._next
 
     def event(self, response: Response) -> Invocation:
@@ -179,12 +189,18 @@ class RuntimeApi:
         if response.status != 200:
             message = f"the Runtime API gave no event: {describe(response)}"
             raise ApiError(message)
-        self._step("event")
+        try:
+            self.state = NEXT_STATE[self.state, "event"]
+        except KeyError:
+            raise self._illegal("event") from None
         return Invocation(response)
 
     def response(self, invocation: Invocation, size: int, content_type: bytes = JSON) -> bytes:
         """Answer *invocation* with a body of *size* bytes, which follow; the reply goes to `accepted`."""
-        self._step("response")
+        try:
+            self.state = NEXT_STATE[self.state, "response"]
+        except KeyError:
+            raise self._illegal("response") from None
         return self._post % (invocation.path, b"response", content_type, size, invocation.echo, b"")
 
     def error(self, invocation: Invocation, size: int, extra: bytes = b"") -> bytes:
@@ -192,7 +208,10 @@ class RuntimeApi:
 
         *extra* holds whole header lines: see `header`.
         """
-        self._step("error")
+        try:
+            self.state = NEXT_STATE[self.state, "error"]
+        except KeyError:
+            raise self._illegal("error") from None
         return self._post % (invocation.path, b"error", JSON, size, invocation.echo, extra)
 
     def init_error(self, error_type: str, size: int) -> bytes:
@@ -204,14 +223,20 @@ class RuntimeApi:
         return self._report("restore/error", error_type, size)
 
     def _report(self, call: Call, error_type: str, size: int) -> bytes:
-        self._step(call)
-        kind = header("Lambda-Runtime-Function-Error-Type", error_type)
+        try:
+            self.state = NEXT_STATE[self.state, call]
+        except KeyError:
+            raise self._illegal(call) from None
+        kind = header(b"Lambda-Runtime-Function-Error-Type", error_type.encode("utf-8", "replace"))
         length = b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (JSON, size)
         return b"".join((b"POST ", ROOT, call.encode(), self._common, kind, length))
 
     def restore_next(self) -> bytes:
         """Say that the snapshot may be taken; the response, which goes to `restored`, comes after it."""
-        self._step("restore/next")
+        try:
+            self.state = NEXT_STATE[self.state, "restore/next"]
+        except KeyError:
+            raise self._illegal("restore/next") from None
         return b"".join((b"GET ", ROOT, b"restore/next", self._common, b"\r\n"))
 
     def restored(self, response: Response) -> None:
@@ -221,7 +246,9 @@ class RuntimeApi:
             FaultError: If its status is not 200; named as awslambdaric names it.
         """
         if response.status != 200:
-            raise FaultError("LambdaRuntimeClientError", failed("restore/next", response.status, response.body))
+            raise FaultError(
+                "LambdaRuntimeClientError", failed("restore/next", response.status, response.body)
+            )
 
     def accepted(self, response: Response) -> Refusal | None:
         """Return None if a POST was taken, a `Refusal` if it was not.
@@ -244,7 +271,10 @@ class RuntimeApi:
 def failed(call: Call, status: int, body: bytes | bytearray) -> str:
     """Return awslambdaric's text for a call that was not answered as it should be."""
     endpoint = f"/2018-06-01/runtime/{call}"
-    return f"Request to Lambda Runtime '{endpoint}' endpoint failed. Reason: '{status}'. Response body: '{bytes(body)!r}'"
+    return (
+        f"Request to Lambda Runtime '{endpoint}' endpoint failed."
+        f" Reason: '{status}'. Response body: '{bytes(body)!r}'"
+    )
 
 
 def describe(response: Response) -> str:

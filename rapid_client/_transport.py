@@ -7,7 +7,7 @@ needed (one module, 0.4 ms).
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY
-from _socket import socket as _Socket
+from _socket import socket as _Socket  # noqa: N812 - it is a class
 
 from rapid_client.errors import ConfigError, TransportError
 
@@ -29,8 +29,11 @@ def parse_address(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = address, "80"
-    if not host or not port.isdecimal() or int(port) > 65535 or "/" in host:
-        message = f"AWS_LAMBDA_RUNTIME_API={address!r} is no address: it has to be host:port, 127.0.0.1:9001 for one"
+    if not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535 or "/" in host:
+        message = (
+            f"AWS_LAMBDA_RUNTIME_API={address!r} is no address:"
+            " it has to be host:port, 127.0.0.1:9001 for one"
+        )
         raise ConfigError(message)
     return host.strip("[]"), int(port)
 
@@ -45,36 +48,37 @@ class Transport:
         ConfigError: If *address* cannot be one.
     """
 
-    __slots__ = ("_peer", "_sock", "address", "recv", "send")
+    __slots__ = ("_peer", "_sock", "address", "connected", "recv", "send")
 
     def __init__(self, address: str) -> None:
         self.address = address
         self._peer = parse_address(address)
         self._sock: _Socket | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection, as far as is known."""
-        return self._sock is not None
+        self.connected = False  # as far as is known
 
     def connect(self) -> None:
         """Make a new connection.
 
-        No time-out, ever: the environment may be frozen while it waits for an event.
+        No time-out, ever: the environment may be frozen while it waits for an event. Said explicitly, since
+        the function may have called ``socket.setdefaulttimeout``, which counts for this module's sockets too.
 
         Raises:
-            TransportError: If nobody answers there.
+            TransportError: If nobody answers there, or no socket can be had.
         """
         self.close()
-        sock = _Socket(AF_INET6 if ":" in self._peer[0] else AF_INET, SOCK_STREAM)
+        sock = None
         try:
+            sock = _Socket(AF_INET6 if ":" in self._peer[0] else AF_INET, SOCK_STREAM)
+            sock.settimeout(None)
             sock.connect(self._peer)
             sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        except OSError as exc:
-            sock.close()
+        except (OSError, TypeError) as exc:  # TypeError: a host name that cannot be encoded
+            if sock is not None:
+                sock.close()
             message = f"cannot connect to the Runtime API at {self.address}: {exc}"
             raise TransportError(message) from exc
         self._sock = sock
+        self.connected = True
         # Plain attributes of the socket: a method of ours between costs 0.1 us a call.
         self.send, self.recv = sock.sendall, sock.recv
 
@@ -108,3 +112,4 @@ class Transport:
         if self._sock is not None:
             self._sock.close()
             self._sock = None
+            self.connected = False

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, Literal, TypeAlias
 
+    Headers: TypeAlias = dict[bytes, bytes]
     Step: TypeAlias = Literal[0, 1, 2, 3, 4, 5]
 
 #: A head may have the 1 MiB that Go's servers allow in one direction, and room for the rest.
@@ -21,6 +22,8 @@ MAX_BODY: Final = 1 << 30
 #: From here on a body is received into its own buffer: below, one more copy is cheaper (64 KB, the
 #: size of a receive).
 LARGE: Final = 65536
+#: What a chunk's size may be written with; `int` would also take "0x10".
+HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 
 HEAD: Final = 0  # waiting for the blank line after the headers
 SIZED: Final = 1  # the body, whose remaining length is known
@@ -45,33 +48,125 @@ class Response:
         closes: Whether the peer closes the connection now.
     """
 
-    __slots__ = ("body", "closes", "head", "status")
+    __slots__ = ("_headers", "body", "closes", "head", "status")
 
-    def __init__(self, status: int, head: bytes | bytearray, body: bytes | bytearray, closes: bool) -> None:
+    def __init__(
+        self, status: int, head: bytes | bytearray, body: bytes | bytearray, closes: bool = False
+    ) -> None:
         self.status, self.head, self.body, self.closes = status, head, body, closes
+        self._headers: Headers | None = None
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {len(self.body)} bytes>"
 
-    def headers(self) -> dict[str, str]:
-        """Return the headers with lower-case names; parsed here, since nobody asks for those of a 202.
+    def headers(self) -> Headers:
+        """Return the headers, with names as Go writes them: ``Content-Type``. Parsed when they are asked for.
 
-        Of repeated names the last counts. Values are UTF-8, as the client context may be; bytes that are not
-        come out as surrogates.
+        Of repeated names the last counts. Values are bytes: few of them are ever needed as text.
 
         Raises:
             RemoteProtocolError: If a line has no colon.
         """
-        headers: dict[str, str] = {}
-        lines = str(self.head, "utf-8", "surrogateescape").split("\r\n")
-        del lines[0]
-        for line in lines:
-            name, colon, value = line.partition(":")
-            if not colon:
-                message = f"a header line from the Runtime API has no colon: {line[:80]!r}"
-                raise RemoteProtocolError(message)
-            headers[name.lower()] = value.strip()
-        return headers
+        if self._headers is None:
+            self._headers = parse_headers(self.head)
+        return self._headers
+
+
+#: The reply to nearly every POST; nobody looks at more than its status.
+ACCEPTED: Final = Response(202, b"HTTP/1.1 202 Accepted", b"")
+#: What an event's headers are called. A head with other names is parsed the slow way.
+EVENT_NAMES: Final = frozenset(
+    (
+        b"Content-Length",
+        b"Content-Type",
+        b"Date",
+        b"Lambda-Runtime-Aws-Request-Id",
+        b"Lambda-Runtime-Aws-Tenant-Id",
+        b"Lambda-Runtime-Client-Context",
+        b"Lambda-Runtime-Cognito-Identity",
+        b"Lambda-Runtime-Deadline-Ms",
+        b"Lambda-Runtime-Invocation-Id",
+        b"Lambda-Runtime-Invoked-Function-Arn",
+        b"Lambda-Runtime-Trace-Id",
+        b"Transfer-Encoding",
+    )
+)
+
+
+def quick_accepted(data: bytes) -> Response | None:
+    """Return `ACCEPTED` if *data* is all of a 202 with a Content-Length that stays open, else None.
+
+    0.4 us, where `ResponseParser` takes 1.6. It sees what it knows; what is written in any other way is
+    left to the parser, which knows all.
+    """
+    end = data.rfind(b"\r\n\r\n")
+    if (
+        data[:13] == b"HTTP/1.1 202 "
+        and data.find(b"\r\nContent-Length: %d\r\n" % (len(data) - end - 4), 0, end + 2) > 0
+        and data.find(b"onnection:", 0, end) < 0
+        and data.find(b"ransfer-", 0, end) < 0
+    ):
+        return ACCEPTED
+    return None
+
+
+def quick_event(data: bytes) -> Response | None:
+    """Return the response if *data* is all of a 200 with nothing but the headers of an event, else None.
+
+    2.9 us, where `ResponseParser` and `Response.headers` take 4.3. As `quick_accepted`, it sees what it knows.
+    """
+    # From the right 0.07 us, from the left 0.27. A body that holds a blank line itself ends up in the head,
+    # where its lines are no headers of an event.
+    chunked = data.endswith(b"\r\n0\r\n\r\n")
+    end = data.find(b"\r\n\r\n") if chunked else data.rfind(b"\r\n\r\n")
+    head = data[:end]
+    lines = head.splitlines()
+    if not lines or lines[0] != b"HTTP/1.1 200 OK":
+        return None
+    del lines[0]
+    headers: Headers = {}
+    for line in lines:
+        name, _, value = line.partition(b": ")
+        headers[name] = value
+    if end < 0 or len(headers) != len(lines) or not EVENT_NAMES.issuperset(headers):
+        return None
+    body: bytes | None = data[end + 4 :]
+    if b"Transfer-Encoding" in headers:
+        body = quick_chunk(body) if headers[b"Transfer-Encoding"] == b"chunked" else None  # type: ignore[arg-type]
+        if body is None:
+            return None
+    elif headers.get(b"Content-Length") != b"%d" % (len(data) - end - 4):
+        return None
+    response = Response(200, head, body)  # type: ignore[arg-type]
+    response._headers = headers  # noqa: SLF001 - it is this module's
+    return response
+
+
+def quick_chunk(coded: bytes) -> bytes | None:
+    """Return the body if *coded* is all of it in one chunk without extensions or trailers, else None."""
+    end = coded.find(b"\r\n")
+    digits = coded[:end]
+    if not 0 < end <= 8 or digits.translate(None, HEX_DIGITS):
+        return None
+    start = end + 2
+    stop = start + int(digits, 16)
+    if len(coded) != stop + 7 or coded[stop:] != b"\r\n0\r\n\r\n":
+        return None
+    return coded[start:stop]
+
+
+def parse_headers(head: bytes | bytearray) -> Headers:
+    """Return the headers of *head*; see `Response.headers`."""
+    headers: Headers = {}
+    lines = bytes(head).split(b"\r\n")
+    del lines[0]
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            message = f"a header line from the Runtime API has no colon: {line[:80]!r}"
+            raise RemoteProtocolError(message)
+        headers[name.title()] = value.strip()
+    return headers
 
 
 def parse_frame(head: bytes | bytearray) -> tuple[int, int, bool]:
@@ -127,7 +222,18 @@ class ResponseParser:
     One request, one response: bytes behind a complete response are an error, since nothing was asked.
     """
 
-    __slots__ = ("_body", "_buffer", "_closes", "_end", "_filled", "_head", "_room", "_status", "_step", "started")
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_closes",
+        "_end",
+        "_filled",
+        "_head",
+        "_room",
+        "_status",
+        "_step",
+        "started",
+    )
 
     def __init__(self) -> None:
         self._reset()
@@ -201,8 +307,10 @@ class ResponseParser:
 
     @property
     def head(self) -> Response | None:
-        """The response without its body, once the head is here: for a POST that says all there is to know."""
-        return None if self._step == HEAD else Response(self._status, self._head, b"", closes=True)
+        """The response with as much of its body as is here, once the head is: for a POST that is enough."""
+        if self._step == HEAD:
+            return None
+        return Response(self._status, self._head, bytes(self._body[: self._filled]), closes=True)
 
     # From here on, the steps: each returns True if it could be finished.
 
@@ -250,6 +358,9 @@ class ResponseParser:
         """Take the step that *head* says comes next."""
         status, length, closes = parse_frame(head)
         if status < 200:  # an interim response: the real one follows
+            if status < 100 or status == 101:
+                message = f"the Runtime API gave a status that cannot be: {status:03}"
+                raise RemoteProtocolError(message)
             return
         self._status, self._head, self._closes = status, head, closes
         if status in (204, 304):
@@ -288,13 +399,10 @@ class ResponseParser:
         if line is None:
             return False
         digits = line.partition(b";")[0].strip()
-        try:
-            size = int(digits, 16) if digits.isalnum() and len(digits) <= 16 else -1
-        except ValueError:
-            size = -1
-        if size < 0:
+        if not digits or len(digits) > 16 or digits.translate(None, HEX_DIGITS):
             message = f"the Runtime API gave a chunk size that cannot be: {bytes(line[:40])!r}"
             raise RemoteProtocolError(message)
+        size = int(digits, 16)
         self._step = CHUNK if size else TRAILERS
         self._grow(size)
         return True

@@ -22,7 +22,7 @@ W3C_FIELDS: Final = ("traceparent", "tracestate", "baggage")
 class _Record:
     """An object with a fixed set of fields, made from a dict: unknown keys are dropped, missing ones None."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         fields = ",".join(f"{name}={getattr(self, name)}" for name in self.__slots__)
@@ -73,7 +73,7 @@ class LambdaContext:
 
     client_context: ClientContext | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - awslambdaric's signature, which tests rely on
         self,
         invoke_id: str,
         client_context: Any,
@@ -177,7 +177,7 @@ def client_context_from(parsed: Any) -> ClientContext | None:
     """Return the client context as an object; None for None."""
     if parsed is None:
         return None
-    context = _fill(ClientContext(), parsed)
+    context: ClientContext = _fill(ClientContext(), parsed)
     if context.client is not None:
         context.client = _fill(Client(), context.client)
     return context

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.support import Starter
 
 ROOT: Final = Path(__file__).parent.parent
 OFFICIAL: Final = "4.2.2"
@@ -62,6 +64,14 @@ def function_folder(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an interpreter as a function has it: its `site` finds no start-up file of a test tool."""
+    folder = tmp_path_factory.mktemp("clean")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
 def official() -> str:
     """Skip where awslambdaric 4.2.2 is not installed; return its version."""
     try:
@@ -90,3 +100,14 @@ def libraries_path() -> Path:
     if not (folder / ".ready").is_file():
         pytest.skip("the libraries are not installed: `make test-all` does it")
     return folder
+
+
+@pytest.fixture(params=["bootstrap", "module"])
+def start(
+    request: pytest.FixtureRequest, tmp_path: Path, child_environ: dict[str, str]
+) -> Iterator[Starter]:
+    """Return what starts the runtime against a mock, in each of the two ways; it ends with the test."""
+    from tests.support import Starter
+
+    with Starter(request.param, tmp_path, child_environ) as starter:
+        yield starter

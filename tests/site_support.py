@@ -40,13 +40,13 @@ def probe():
     }))
 """
 
-# Stands in for bootstrap where a test chooses the layer's directory. The measuring of coverage would load `site`
-# and what the tests look for, so it is set up by hand, and its traces are removed.
+# Stands in for bootstrap where a test chooses the layer's directory. Measuring coverage by the usual start-up
+# file would leave nothing to `_site` but to call `site`, so it is started by hand and its traces are removed.
 STARTER: Final = """
 import sys
 LAYERS, COVERAGE = {layers!r}, {coverage!r}
 if COVERAGE:
-    path, modules, prefixes = sys.path[:], set(sys.modules), (sys.prefix, sys.exec_prefix)
+    path = sys.path[:]
     sys.path.append(COVERAGE)
     import coverage
     coverage.process_startup()
@@ -69,6 +69,11 @@ class Interpreter(NamedTuple):
     def library(self) -> str:
         """Where site-packages is below a prefix."""
         return f"lib/python{self.version}/site-packages"
+
+    @property
+    def distributed(self) -> bool:
+        """Whether it is a Linux distribution's, with a `site` of its own."""
+        return self.executable.is_relative_to("/usr")
 
 
 def run(
@@ -101,7 +106,7 @@ def interpreters() -> dict[str, Interpreter]:
     script = (
         "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2], sys.prefix == sys.base_prefix)"
     )
-    found: dict[str, Interpreter] = {}
+    known: dict[str, Interpreter] = {}
     for candidate in candidates:
         if candidate != own and "shims" in candidate.parts:
             continue
@@ -110,8 +115,8 @@ def interpreters() -> dict[str, Interpreter]:
             continue
         executable, version, base = done.stdout.split()
         if version in VERSIONS and base == "True":
-            found.setdefault(version, Interpreter(Path(executable), version))
-    return found
+            known.setdefault(version, Interpreter(Path(executable), version))
+    return known
 
 
 def interpreter(version: str) -> Interpreter:
@@ -121,14 +126,33 @@ def interpreter(version: str) -> Interpreter:
     return interpreters()[version]
 
 
+def relocate(base: Interpreter, folder: Path) -> Path:
+    """Make what looks like the same Python built for *folder*, without packages; return its interpreter."""
+    library = base.executable.parent.parent / "lib" / f"python{base.version}"
+    (folder / base.library).mkdir(parents=True)
+    (folder / "bin").mkdir()
+    for each in library.iterdir():
+        if each.name not in {"site-packages", "dist-packages", "sitecustomize.py"}:
+            (folder / "lib" / library.name / each.name).symlink_to(each)
+    python = folder / "bin" / "python3"
+    python.symlink_to(base.executable)
+    return python
+
+
 def make_venv(base: Interpreter, folder: Path, *, system_site: bool = False) -> Path:
-    """Make a virtual environment by hand, which is quicker than `venv`; return its interpreter."""
+    """Make a virtual environment by hand, which is quicker than `venv`; return its interpreter.
+
+    A distribution's Python is relocated for it: else its `site` would have to be asked for everything.
+    """
+    home = base.executable
+    if base.distributed:
+        home = relocate(base, folder.with_name(f"{folder.name}-base"))
     (folder / "bin").mkdir(parents=True)
     (folder / base.library).mkdir(parents=True)
     python = folder / "bin" / "python3"
-    python.symlink_to(base.executable)
+    python.symlink_to(home)
     (folder / "pyvenv.cfg").write_text(
-        f"home = {base.executable.parent}\n"
+        f"home = {home.parent}\n"
         f"include-system-site-packages = {str(system_site).lower()}\n"
         f"version = {base.version}.0\n",
         encoding="utf-8",
@@ -155,7 +179,7 @@ def make_package(folder: Path) -> Path:
 
 
 def coverage_folder(version: str) -> str:
-    """Return where `coverage` can be imported from for a child of this version, or "" where nothing is measured."""
+    """Return where a child of this version can import `coverage` from, "" where nothing is measured."""
     measured = version == OURS and (
         "COVERAGE_PROCESS_START" in os.environ or "COVERAGE_PROCESS_CONFIG" in os.environ
     )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.clean_room import Machine
 from benchmarks.payloads import event
-from benchmarks.peers import FUNCTIONS, PEERS, Absent, Machine, environment
+from benchmarks.peers import FUNCTIONS, PEERS, Absent, environment
 from benchmarks.process import Process
 from benchmarks.server import PeerError, Server, replies
 

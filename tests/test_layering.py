@@ -41,7 +41,7 @@ DEFERRED: Final = (
 # Every interpreter has these loaded.
 BARE: Final = {"sys", "posix", "time", "builtins", "_io", "_frozen_importlib"}
 CHEAP: Final = {"__future__", "_socket", "_json"} | BARE
-REASON: Final = re.compile(r"#.*\b(deferred: |noqa: PLC0415 - )\S")
+REASON: Final = re.compile(r"#.*\b(deferred: |noqa: PLC0415(,| -) )\S")
 # It is the import of logging that gets `_logs` imported; `_json_orjson` is what importing orjson is for.
 LOADED: Final = {"_logs": {"logging"}, "_json_orjson": {"orjson"}}
 

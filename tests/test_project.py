@@ -12,6 +12,7 @@ import pytest
 
 import rapid_client
 from rapid_client import _command
+from rapid_client.local.samples import sample_names
 
 ROOT: Final = Path(__file__).parent.parent
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -88,12 +89,25 @@ def test_make_targets_are_one_liners() -> None:
 def test_the_asked_for_targets_exist() -> None:
     """The targets that the README and the contributors' page name are there."""
     named = {
-        name for page in PAGES for name in re.findall(r"\bmake ([a-z-]+)\b(?=`| {2,}#)", page.read_text())
+        name
+        for page in PAGES
+        for name in re.findall(r"\bmake ([a-z-]+)\b(?=`| {2,}#)", page.read_text(encoding="utf-8"))
     }
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
     assert {"demo", "test"} <= named
     assert {name for name in named if f"\n{name}:" not in makefile} == set()
+
+
+def test_the_samples_that_pages_name_exist() -> None:
+    """The sample events in the pages' commands come with the package."""
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:rapid event|--event) ([a-z][\w-]*)", page.read_text(encoding="utf-8"))
+    }
+
+    assert {"s3"} <= named <= {*sample_names()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from benchmarks.clean_room import Machine
+
 BENCHMARKS: Final = Path(__file__).parent.parent
 ROOT: Final = BENCHMARKS.parent
 FUNCTIONS: Final = BENCHMARKS / "functions"
@@ -21,15 +22,6 @@ FUNCTIONS: Final = BENCHMARKS / "functions"
 
 class Absent(Exception):
     """A peer cannot be started here; the message says why."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the peers are started with: the interpreter, and what it can import."""
-
-    python: str
-    versions: Mapping[str, str]
-    """Versions of the distributions that are installed for the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -164,24 +156,3 @@ PEERS: Final = (
     Peer("floor-python", "Python floor", floor_python, functions=TRIVIAL),
     Peer("floor-c", "C floor", floor_c, functions=TRIVIAL),
 )
-
-_PROBE: Final = """
-import importlib.metadata, json, sys
-names = {"awslambdaric", "httpx", "orjson", "simplejson", "snapshot-restore-py"}
-found = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name}
-found = {name: version for name, version in found.items() if name in names}
-print(json.dumps({"python": sys.version.split()[0], **found}))
-"""
-
-
-def inspect(python: str) -> Machine:
-    """Ask the interpreter *python* what it is and has.
-
-    Raises:
-        Absent: If it does not run.
-    """
-    try:
-        done = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=True, timeout=60)
-    except (OSError, subprocess.SubprocessError) as exc:
-        raise Absent(f"the interpreter {python} does not run: {exc}") from exc
-    return Machine(python, json.loads(done.stdout))

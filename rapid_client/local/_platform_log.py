@@ -1,4 +1,4 @@
-"""The lines that Lambda itself writes into a function's log (AWS docs: Lambda function logs, REPORT fields)."""
+"""The lines that Lambda itself writes into a function's log (AWS docs: Lambda function logs)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def exit_lines(request_id: str, reason: str) -> str:
 
 
 def init_report_line(duration_ms: float, phase: str, status: str) -> str:
-    """The line where initialisation failed; *status* is ``timeout``, or ``error`` and the error type by a tab."""
+    """The line where initialisation failed; *status* is ``timeout``, or ``error`` with its type."""
     return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 import rapid_client
 from rapid_client.errors import ConfigError
-from rapid_client.local import MockClosedError, MockRuntimeApi, MockSettings
+from rapid_client.local import MockRuntimeApi, MockSettings
 from rapid_client.local.process import Program, RuntimeProcess
 
 if TYPE_CHECKING:
@@ -28,8 +29,17 @@ DEFAULT_REGION: Final = "us-east-1"
 GLANCE: Final = 0.02
 #: Seconds that a process may take to end after it has reported that it cannot start.
 LAST_WORDS: Final = 1.0
+#: Seconds for the Runtime API to read what a process had sent just before its end.
+LAST_BYTES: Final = 0.02
+#: Requests that are kept: enough to have the first ``/next``; a long run must not fill the memory.
+RECORDED: Final = 4
 #: What an outer environment may hold that would mislead the runtime about its own.
-FOREIGN: Final = ("_LAMBDA_TELEMETRY_LOG_FD", "_X_AMZN_TRACE_ID", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN")
+FOREIGN: Final = (
+    "_LAMBDA_TELEMETRY_LOG_FD",
+    "_X_AMZN_TRACE_ID",
+    "AWS_LAMBDA_METADATA_API",
+    "AWS_LAMBDA_METADATA_TOKEN",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +48,21 @@ class FunctionOptions:
 
     The function sees the environment of this process with, on top: ``AWS_LAMBDA_RUNTIME_API``, ``_HANDLER``,
     ``LAMBDA_TASK_ROOT``, ``AWS_LAMBDA_FUNCTION_NAME``, ``..._VERSION``, ``..._MEMORY_SIZE``,
-    ``AWS_LAMBDA_LOG_GROUP_NAME``, ``AWS_LAMBDA_LOG_STREAM_NAME`` and ``AWS_LAMBDA_INITIALIZATION_TYPE``; where they are
-    not set already, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` and ``TZ=:UTC``; and last *env*. ``AWS_EXECUTION_ENV`` is not
-    set, as in Lambda's OS-only runtimes.
+    ``AWS_LAMBDA_LOG_GROUP_NAME``, ``AWS_LAMBDA_LOG_STREAM_NAME``, ``AWS_LAMBDA_INITIALIZATION_TYPE`` and
+    ``RAPID_PYTHON``; where they are not set already, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` and
+    ``TZ=:UTC``; and last *env*. ``AWS_EXECUTION_ENV`` is not set by us, as in Lambda's OS-only runtimes.
 
     Attributes:
         root: The folder of the function's code, the working directory too; None is the current directory.
         env: More environment variables; they win.
         timeout: Seconds that an invocation may take.
-        init_timeout: Seconds that initialisation may take; Lambda gives 10 (AWS docs: Lambda execution environment
-            lifecycle). Beyond, it is stopped and done again as part of the first invocation, in its timeout.
+        init_timeout: Seconds that initialisation may take; Lambda gives 10 (AWS docs: Lambda execution
+            environment lifecycle). Beyond, it is stopped and done again as part of the first invocation, in
+            its timeout.
         memory_mb: The memory size that the function is told; nothing enforces it.
         name: The function's name.
         python: The interpreter.
-        runtime: The module that is the runtime; ``awslambdaric`` runs the function on the official client instead.
+        runtime: The module that is the runtime; ``awslambdaric``, the official client.
     """
 
     root: Path | str | None = None
@@ -64,6 +75,11 @@ class FunctionOptions:
     runtime: str = "rapid_client"
 
     @property
+    def interpreter(self) -> str:
+        """*python*, absolute where it is a path: the process starts in another folder."""
+        return str(Path(self.python).absolute()) if os.sep in self.python else self.python
+
+    @property
     def folder(self) -> Path:
         """The task root as an absolute path."""
         return Path(self.root or Path.cwd()).absolute()
@@ -72,7 +88,7 @@ class FunctionOptions:
 class Environment:
     """An execution environment, from its start to its end; there is no second start.
 
-    Start it by entering it as a context manager, `wait_ready`, then `queue` events; its end is the end of the block.
+    Start it by entering it as a context manager, `wait_ready`, then `queue` events; it ends with the block.
 
     Args:
         handler: The handler, ``app.handler`` for one.
@@ -91,7 +107,9 @@ class Environment:
             settings=MockSettings(
                 function_arn=f"arn:aws:lambda:{region}:{ACCOUNT}:function:{options.name}",
                 timeout=options.timeout,
-                snapstart=_variable(options, "AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
+                snapstart=options.env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
+                record=RECORDED,
+                record_bytes=0,
             )
         )
         self._asked = 0
@@ -100,6 +118,8 @@ class Environment:
         folder = self.options.folder
         if not folder.is_dir():
             raise ConfigError(f"the function's folder {str(folder)!r} does not exist: name another with root")
+        if shutil.which(self.options.interpreter) is None:
+            raise ConfigError(f"the interpreter {self.options.python!r} cannot be executed: name another")
         self.api.__enter__()
         try:
             program = Program(self._command(), self._environ(), folder)
@@ -131,15 +151,34 @@ class Environment:
         while True:
             ended = self.process.ended
             left = deadline - time.monotonic()
+            self.process.peak_memory()
             if self._next_came(0 if ended else max(0.0, min(left, GLANCE))):
-                return "ready"
-            if self.api.init_error is not None or self.api.restore_error is not None:
+                return "ended" if ended else "ready"
+            if self.failure is not None:
                 self.process.wait(LAST_WORDS)
                 return "failed"
             if ended:
                 return "ended"
             if left <= 0:
                 return "waiting"
+
+    @property
+    def fresh(self) -> bool:
+        """Whether no more than one event was queued here."""
+        return self._asked <= 1
+
+    @property
+    def init_ms(self) -> float | None:
+        """Milliseconds from the start of the process to its asking for an event; None if it was not seen."""
+        for request in self.api.requests:
+            if request.call == "next":
+                return (request.time - self.process.started_at) * 1000
+        return None
+
+    @property
+    def failure(self) -> bytes | None:
+        """The error that the runtime reported instead of asking for an event; None where it did not."""
+        return self.api.init_error if self.api.init_error is not None else self.api.restore_error
 
     def queue(self, event: bytes, options: InvokeOptions) -> Pending:
         """Hand an event to the runtime; call `wait_ready` after its outcome and before the next one."""
@@ -158,34 +197,33 @@ class Environment:
             return False
         return True
 
-    def _on_exit(self) -> None:
-        try:
-            self.api.exited("Runtime.ExitError", self.process.exit_reason)
-        except MockClosedError:
-            pass
+    def _on_exit(self, reason: str) -> None:
+        time.sleep(LAST_BYTES)
+        self.api.exited("Runtime.ExitError", reason)
 
     def _command(self) -> list[str]:
-        """The runtime's command: `bootstrap` where it is beside the package, as on Lambda, else the module."""
+        """`bootstrap` where it is beside the package, as on Lambda; else the module."""
         options = self.options
         bootstrap = Path(rapid_client.__file__).parent.parent / "bootstrap"
         if options.runtime == "rapid_client" and os.access(bootstrap, os.X_OK):
             return [str(bootstrap), self.handler]
-        return [options.python, "-m", options.runtime, self.handler]
+        return [options.interpreter, "-m", options.runtime, self.handler]
 
     def _environ(self) -> dict[str, str]:
         options = self.options
         environ = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         region = _variable(options, "AWS_REGION", DEFAULT_REGION)
+        day = time.strftime("%Y/%m/%d", time.gmtime())
         environ |= {
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": _variable(options, "AWS_DEFAULT_REGION", region),
             "TZ": environ.get("TZ", ":UTC"),
-            "RAPID_PYTHON": options.python,
+            "RAPID_PYTHON": options.interpreter,
             "AWS_LAMBDA_FUNCTION_NAME": options.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(options.memory_mb),
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{options.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{os.urandom(16).hex()}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[$LATEST]{os.urandom(16).hex()}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "LAMBDA_TASK_ROOT": str(options.folder),
             "_HANDLER": self.handler,

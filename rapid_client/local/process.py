@@ -50,19 +50,21 @@ class Program:
 class RuntimeProcess:
     """A process with a session and process group of its own; its stdout and stderr are one stream.
 
-    The group ends with the process: what a function started in the background does not outlive it, as on Lambda.
+    The group ends with the process: what a function started in the background does not outlive it.
 
     Args:
         program: What to start.
-        log: Called with what the process writes, as it comes, from one thread at a time. It must not call back.
+        log: Called with what the process writes, as it comes, from one thread at a time.
         on_exit: Called once, from a thread, when the process has ended, by itself or by us; all that it wrote
-            was handed on by then, and `exit_reason` is known.
+            was handed on by then. It gets `exit_reason`.
 
     Raises:
         OSError: If the program cannot be started.
     """
 
-    def __init__(self, program: Program, log: Callable[[bytes], None], on_exit: Callable[[], None]) -> None:
+    def __init__(
+        self, program: Program, log: Callable[[bytes], None], on_exit: Callable[[str], None]
+    ) -> None:
         self._own_peak = _peak_of("self")
         self._peak = 0
         self._on_exit = on_exit
@@ -70,7 +72,7 @@ class RuntimeProcess:
         self._ended = threading.Event()
         self._closing = threading.Lock()
         self._closed = False
-        self.started_at = time.monotonic()
+        self.started_at = self.ended_at = time.monotonic()
         try:
             self._popen = subprocess.Popen(
                 program.command,
@@ -102,7 +104,9 @@ class RuntimeProcess:
             return "Runtime exited without providing a reason"
         if code > 0:
             return f"Runtime exited with error: exit status {code}"
-        return f"Runtime exited with error: signal: {SIGNAL_NAMES.get(signal.Signals(-code), f'signal {-code}')}"
+        return (
+            f"Runtime exited with error: signal: {SIGNAL_NAMES.get(signal.Signals(-code), f'signal {-code}')}"
+        )
 
     def drain(self) -> None:
         """Hand on to *log* whatever was written up to now."""
@@ -113,7 +117,7 @@ class RuntimeProcess:
     def peak_memory(self) -> int:
         """Return the most memory that the process itself has held so far, in bytes.
 
-        Linux tells the peak; on macOS, as long as the process lives, this is the most that was seen by asking.
+        Linux tells the peak; on macOS, as long as the process lives, the most that was seen.
         """
         if not self.ended:
             self._peak = max(self._peak, _peak_of(str(self.pid)))
@@ -131,9 +135,10 @@ class RuntimeProcess:
     def stop(self) -> None:
         """End the process and its group: SIGTERM, then SIGKILL after `GRACE` seconds; idempotent."""
         self._signal(signal.SIGTERM)
-        if not self._ended.wait(GRACE):
+        try:
+            self._ended.wait(GRACE)
+        finally:  # also where an impatient Ctrl-C ends the waiting
             self._signal(signal.SIGKILL)
-        self._ended.wait()
         self._waiter.join()
         with self._closing:
             if not self._closed:
@@ -150,13 +155,16 @@ class RuntimeProcess:
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
             _signal_group(self.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
+        self.ended_at = time.monotonic()
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if peak > self._own_peak:  # Linux counts what we held when we started the process; above that, it is its own
+        if (
+            peak > self._own_peak
+        ):  # Linux counts what we held when we started the process; above that, it is its own
             self._peak = max(self._peak, peak)
         self.drain()
         self._ended.set()
-        self._on_exit()
+        self._on_exit(self.exit_reason)
 
 
 def _signal_group(group: int, number: int) -> None:
@@ -168,7 +176,8 @@ def _signal_group(group: int, number: int) -> None:
 
 def _peak_of(process: str) -> int:
     """The peak of the resident memory of a process, in bytes; 0 if it is unknown."""
-    if sys.platform == "linux":
+    platform: str = sys.platform  # the type checker would call the other half unreachable
+    if platform == "linux":
         return _peak_in_proc(process)
     answer = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(os.getpid()) if process == "self" else process],

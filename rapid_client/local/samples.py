@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 def sample_names() -> list[str]:
     """Return the names of all samples, sorted."""
-    return sorted(entry.name.removesuffix(".json") for entry in _folder().iterdir() if entry.name.endswith(".json"))
+    return sorted(
+        entry.name.removesuffix(".json") for entry in _folder().iterdir() if entry.name.endswith(".json")
+    )
 
 
 def load_sample(name: str) -> bytes:
-    """Return the sample event *name* as JSON text in UTF-8, for people to read: indented, one newline at the end.
+    """Return the sample event *name* as JSON text in UTF-8, indented, with a newline at the end.
 
     Raises:
         KeyError: If there is no sample of this name; `sample_names` lists them.

@@ -1,8 +1,10 @@
 """Scripted faults: what may go wrong between the runtime and the Runtime API, each on request.
 
-    mock.inject(Fault("response", Reply(status=500)))           any status for any call
-    mock.inject(Fault("next", Reply(cut=17, end="reset")))      17 bytes of the reply, then a reset
-    mock.inject(Fault("next", Close("before-request")))         an idle connection that is gone
+Any status for any call, 17 bytes of a reply and then a reset, an idle connection that is gone::
+
+    mock.inject(Fault("response", Reply(status=500)))
+    mock.inject(Fault("next", Reply(cut=17, end="reset")))
+    mock.inject(Fault("next", Close("before-request")))
 """
 
 from __future__ import annotations
@@ -20,29 +22,30 @@ End = Literal["keep", "close", "reset"]
 class Reply:
     """A reply that differs from the right one; what is None or empty stays right.
 
-    A call whose reply has no ``status`` of 400 or more is carried out, and ``/next`` still waits for an event. With one:
-    ``/next`` and ``/restore/next`` are answered at once and nothing is delivered; the invocation of a ``/response`` or an
-    ``/error`` ends with the outcome ``refused``; ``/init/error`` and ``/restore/error`` are carried out.
+    A call whose reply has no ``status`` of 400 or more is carried out, and ``/next`` still waits for an
+    event. With one: ``/next`` and ``/restore/next`` are answered at once and nothing is delivered; the
+    invocation of a ``/response`` or an ``/error`` ends with the outcome ``refused``; ``/init/error`` and
+    ``/restore/error`` are carried out. The body is then what the service says with that status.
 
     Attributes:
         status: The status code.
         reason: The reason phrase; None is the usual one.
         body: The body.
         headers: More header lines, after the right ones: duplicates, huge ones, anything.
-        omit: Names of headers to leave out, in any case. With ``headers`` this replaces one. ``Content-Length`` and
-            ``Transfer-Encoding`` may be left out too; the body stays as it is then.
-        raw: The whole reply, verbatim; nothing else but ``cut``, ``writes``, ``delay`` and ``end`` matters then.
-        before: Raw bytes in front of the reply, such as ``b"HTTP/1.1 103 Early Hints\\r\\n\\r\\n"``.
+        omit: Names of headers to leave out, in any case. With ``headers`` this replaces one.
+            ``Content-Length`` and ``Transfer-Encoding`` may be left out too; the body stays as it is then.
+        raw: The whole reply, verbatim; only ``cut``, ``writes``, ``delay`` and ``end`` matter then.
+        before: Raw bytes in front of the reply, such as those of ``HTTP/1.1 103 Early Hints``.
         extra: Raw bytes behind the reply.
         chunks: Sizes of the chunks of the body, the last one repeated; makes the reply chunked.
         writes: Sizes of the pieces in which the bytes are written, the last one repeated.
         pause: Seconds between two pieces.
         cut: Bytes of the reply to send before the ``end``, which is ``close`` then unless it is given.
         delay: Seconds before the first byte; ``float("inf")`` never answers.
-        end: What happens to the connection behind the reply: ``keep`` it, ``close`` it (FIN) or ``reset`` it (RST).
+        end: What happens to the connection behind the reply: ``keep``, ``close`` (FIN) or ``reset`` (RST).
         announce: Whether ``Connection: close`` is sent; it makes ``end`` ``close`` unless that is given.
-        carry_out: Whether the call takes effect, against the rule above: True as if nothing were wrong, False not at
-            all (the same event comes again at the next ``/next``).
+        carry_out: Whether the call takes effect, against the rule above: True as if nothing were wrong, False
+            not at all (the same event comes again at the next ``/next``).
     """
 
     status: int | None = None
@@ -87,9 +90,10 @@ class Close:
     """The connection ends without a byte of the reply.
 
     Attributes:
-        when: ``before-request``: as soon as this call is one that may come next, on a connection that has been answered
-            or was just accepted, so nothing of the request is read. ``in-request``: once ``after`` bytes of the
-            request were read. ``after-request``: once all of it was read; ``/next`` does not wait for an event then.
+        when: ``before-request``: as soon as this call is one that may come next, on a connection that has
+            been answered or was just accepted, so nothing of the request is read. ``in-request``: once
+            ``after`` bytes of the request were read. ``after-request``: once all of it was read, and
+            ``/next`` does not wait for an event then.
         after: Bytes of the request, head included, for ``in-request``; at least its first line is read.
         reset: Whether the connection is reset (RST) rather than closed (FIN).
         carry_out: Whether a request that was read completely takes effect.

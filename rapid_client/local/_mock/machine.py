@@ -1,12 +1,14 @@
 """The states of the classic Runtime API and the invocations that go through them: no I/O, no locks.
 
-    Started --next--> Ready --event--> Running --response--> InvocationResponse --> RuntimeResponseSentState --next--> Ready
-       |                                  +----error-------> InvocationErrorResponse --^
+    Started --next--> Ready --event--> Running --response--> InvocationResponse ----> RuntimeResponseSentState
+       |                ^                 +------error-----> InvocationErrorResponse --^            |
+       |                +---------------------------------next------------------------------------+
        +--init/error--> InitError
        +--restore/next--> RestoreReady --released--> Restoring --next--> Ready
                                                          +--restore/error--> RuntimeRestoreErrorState
 
-Where the real emulator gets stuck (bad mode, body cut short, error over the limit), the invocation fails at once.
+Where the real emulator gets stuck (bad mode, body cut short, error over the limit), the invocation fails at
+once.
 """
 
 from __future__ import annotations
@@ -15,12 +17,24 @@ import json
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from rapid_client.local._mock import replies
-from rapid_client.local._mock.model import Call, Headers, InvokeOptions, Kind, MockSettings, Outcome, first
+from rapid_client.local._mock.model import (
+    Call,
+    Headers,
+    InvokeOptions,
+    Kind,
+    MockError,
+    MockSettings,
+    Outcome,
+    first,
+)
 from rapid_client.local._mock.replies import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ANSWERING: dict[Call, str] = {"response": "InvocationResponse", "error": "InvocationErrorResponse"}
 _NEXT_CALLS: dict[str, tuple[Call, ...]] = {
@@ -39,12 +53,23 @@ class Invocation:
     Args:
         event: The bytes that the runtime gets.
         options: What goes with them.
-        done: Called once with the outcome.
+        done: Called once with the outcome, or with the error that says why there is none.
     """
 
-    __slots__ = ("deadline_ms", "delivered_at", "done", "event", "nonce", "options", "queued_at", "request_id")
+    __slots__ = (
+        "deadline_ms",
+        "delivered_at",
+        "done",
+        "event",
+        "nonce",
+        "options",
+        "queued_at",
+        "request_id",
+    )
 
-    def __init__(self, event: bytes, options: InvokeOptions, done: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self, event: bytes, options: InvokeOptions, done: Callable[[Outcome | MockError], None]
+    ) -> None:
         self.event, self.options, self.done = event, options, done
         self.request_id = options.request_id if options.request_id is not None else str(uuid.uuid4())
         self.nonce = str(uuid.uuid4())
@@ -60,6 +85,12 @@ class Posted:
 
     def __init__(self, headers: Headers, body: bytes, trailers: Headers = (), over: bool = False) -> None:
         self.headers, self.body, self.trailers, self.over = headers, body, trailers, over
+
+    @property
+    def error_type(self) -> str | None:
+        """``Lambda-Runtime-Function-Error-Type``, as a header or a trailer."""
+        name = "Lambda-Runtime-Function-Error-Type"
+        return first(self.headers, name) or first(self.trailers, name)
 
 
 class Machine:
@@ -80,7 +111,7 @@ class Machine:
         self.restore_error: bytes | None = None
         self._last: Invocation | None = None
         self._queue: deque[Invocation] = deque()
-        self._dead: tuple[Kind, bytes, str | None] | None = None
+        self._dead: tuple[Kind, Posted, str | None] | None = None
 
     # events, from the caller
 
@@ -111,7 +142,7 @@ class Machine:
         return None
 
     def deliver(self) -> Answer | None:
-        """Return the event for a waiting ``/invocation/next``: the next one, or the open one again; None to wait."""
+        """Return the event for ``/invocation/next``: the next one, or the open one again; None to wait."""
         if self.state == "Ready" and self._queue:
             self.open = self._last = self._queue.popleft()
             self.open.delivered_at = time.monotonic()
@@ -123,9 +154,10 @@ class Machine:
         return Answer(200, event_headers(self.open, self.settings), self.open.event)
 
     def lose(self) -> None:
-        """Let the next event go to a connection that the runtime has dropped: its invocation fails at once."""
+        """Let the next event go to a connection that the runtime has dropped: it fails at once."""
         if self.deliver() is not None:
-            self._answered("lost", failure("Runtime.Lost", "the runtime dropped the connection of its GET /next"))
+            text = "the runtime dropped the connection of its GET /next"
+            self._answered("lost", Posted((), failure("Runtime.Lost", text)), "Runtime.Lost")
 
     def begin_answer(self, call: Call, request_id: str, headers: Headers) -> Answer | None:
         """The head of ``/response`` or ``/error`` came: return the refusal, or None and take the body."""
@@ -140,8 +172,8 @@ class Machine:
             return replies.no_transition(self.state, wanted)
         mode = first(headers, "Lambda-Runtime-Function-Response-Mode")
         if call == "response" and mode is not None and mode != "streaming":
-            kind_type = "Runtime.InvalidResponseModeHeader"
-            self._answered("bad-mode", type_only(kind_type), kind_type, headers)
+            name = "Runtime.InvalidResponseModeHeader"
+            self._answered("bad-mode", Posted(headers, type_only(name)), name)
             return replies.INVALID_MODE
         self.state = wanted
         return None
@@ -149,25 +181,23 @@ class Machine:
     def finish_answer(self, call: Call, posted: Posted) -> Answer:
         """The body of ``/response`` or ``/error`` is complete: return the answer."""
         if posted.over:
-            self._answered("too-large", self._oversize(), "Function.ResponseSizeTooLarge", posted.headers)
+            self._answered(
+                "too-large", Posted(posted.headers, self._oversize()), "Function.ResponseSizeTooLarge"
+            )
             return replies.too_large(self.settings.max_payload)
-        body = posted.body
         if call == "error" and first(posted.headers, "Content-Type") == CAUSE_TYPE:
-            body = without_cause(body)
-        name = "Lambda-Runtime-Function-Error-Type"
-        error_type = first(posted.headers, name) or first(posted.trailers, name)
-        self._answered(call if call == "error" else "response", body, error_type, posted.headers, posted.trailers)
+            posted.body = without_cause(posted.body)
+        self._answered("error" if call == "error" else "response", posted, posted.error_type)
         return replies.ACCEPTED
 
     def cut_answer(self, headers: Headers) -> None:
         """The connection ended inside the body of ``/response`` or ``/error``."""
         name = "Runtime.TruncatedResponse"
-        self._answered("truncated", type_only(name), name, headers)
+        self._answered("truncated", Posted(headers, type_only(name)), name)
 
     def refuse_answer(self, posted: Posted) -> None:
         """A scripted fault refused the answer: the invocation ends with it."""
-        name = "Lambda-Runtime-Function-Error-Type"
-        self._answered("refused", posted.body, first(posted.headers, name), posted.headers, posted.trailers)
+        self._answered("refused", posted, posted.error_type)
 
     def begin_init_error(self) -> Answer | None:
         """The head of ``/init/error`` came: return the refusal, or None."""
@@ -215,7 +245,7 @@ class Machine:
             self._queue.clear()
         for invocation in ([open_] if open_ else []) + waiting:
             text = f"RequestId: {invocation.request_id} Error: {message}"
-            self._end(invocation, kind, failure(error_type, text), error_type)
+            self._end(invocation, kind, Posted((), failure(error_type, text)), error_type)
 
     def abandon(self) -> list[Invocation]:
         """Return every invocation without an outcome, and forget them."""
@@ -227,50 +257,42 @@ class Machine:
     # outcomes
 
     def _cannot_start(self, kind: Kind, posted: Posted) -> Answer:
-        error_type = first(posted.headers, "Lambda-Runtime-Function-Error-Type")
-        self._dead = (kind, posted.body, error_type)
+        self._dead = (kind, posted, posted.error_type)
         waiting, self._queue = self._queue, deque()
         for invocation in waiting:
-            self._end(invocation, *self._dead, headers=posted.headers)
+            self._end(invocation, *self._dead)
         return replies.too_large(self.settings.max_payload) if posted.over else replies.ACCEPTED
 
-    def _answered(
-        self, kind: Kind, body: bytes, error_type: str | None = None, headers: Headers = (), trailers: Headers = ()
-    ) -> None:
+    def _answered(self, kind: Kind, posted: Posted, error_type: str | None) -> None:
         """End the open invocation; the runtime may ask for the next event."""
         self.state = "RuntimeResponseSentState"
         invocation, self.open = self.open, None
         if invocation is not None:
-            self._end(invocation, kind, body, error_type, headers, trailers)
+            self._end(invocation, kind, posted, error_type)
 
     @staticmethod
-    def _end(
-        invocation: Invocation,
-        kind: Kind,
-        body: bytes,
-        error_type: str | None,
-        headers: Headers = (),
-        trailers: Headers = (),
-    ) -> None:
-        invocation.event = b""  # an event may be 6 MB, and nobody needs it any more
+    def _end(invocation: Invocation, kind: Kind, posted: Posted, error_type: str | None) -> None:
+        headers = posted.headers
+        invocation.event = b""  # it may be 6 MB, and nobody needs it any more
         invocation.done(
             Outcome(
                 kind=kind,
                 request_id=invocation.request_id,
-                body=body,
+                body=posted.body,
                 queued_at=invocation.queued_at,
                 delivered_at=invocation.delivered_at,
                 completed_at=time.monotonic(),
                 content_type=first(headers, "Content-Type"),
                 error_type=error_type,
                 headers=headers,
-                trailers=trailers,
+                trailers=posted.trailers,
                 streamed=first(headers, "Lambda-Runtime-Function-Response-Mode") == "streaming",
             )
         )
 
     def _oversize(self) -> bytes:
-        text = f"Response payload size exceeded maximum allowed payload size ({self.settings.max_payload} bytes)."
+        limit = self.settings.max_payload
+        text = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
         return failure("Function.ResponseSizeTooLarge", text)
 
 
@@ -299,7 +321,9 @@ def event_headers(invocation: Invocation, settings: MockSettings) -> Headers:
 
 def failure(error_type: str, message: str) -> bytes:
     """Return the body that the caller sees for an error that the service makes itself."""
-    text = json.dumps({"errorType": error_type, "errorMessage": message}, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        {"errorType": error_type, "errorMessage": message}, ensure_ascii=False, separators=(",", ":")
+    )
     return text.encode("utf-8", "replace")
 
 
@@ -309,7 +333,7 @@ def type_only(error_type: str) -> bytes:
 
 
 def without_cause(body: bytes) -> bytes:
-    """Return an error body with only the fields that go to the caller, as the service filters ``error.cause+json``."""
+    """Return an error body with the fields that go to the caller, as ``error.cause+json`` is filtered."""
     try:
         value = json.loads(body)
     except ValueError:

@@ -50,19 +50,21 @@ class MockSettings:
     Attributes:
         port: The port on 127.0.0.1; 0 takes a free one.
         function_arn: ``Lambda-Runtime-Invoked-Function-Arn`` where an invocation names no other.
-        timeout: The function's timeout in seconds. Only ``Lambda-Runtime-Deadline-Ms`` follows from it; the mock
-            ends nothing by itself.
+        timeout: The function's timeout in seconds. Only ``Lambda-Runtime-Deadline-Ms`` follows from it; the
+            mock ends nothing by itself.
         snapstart: Whether the restore endpoints exist; without it they are 404.
-        auto_restore: Whether ``GET /restore/next`` is answered at once; otherwise ``release_restore()`` does it.
-        invocation_id: ``on`` sends ``Lambda-Runtime-Invocation-Id`` and ignores what comes back, ``off`` does not send
-            it, ``strict`` answers a wrong echo with 410 (a missing one is accepted).
+        auto_restore: Whether ``GET /restore/next`` is answered at once; otherwise ``release_restore()`` does
+            it.
+        invocation_id: ``on`` sends ``Lambda-Runtime-Invocation-Id`` and ignores what comes back, ``off`` does
+            not send it, ``strict`` answers a wrong echo with 410 (a missing one is accepted).
         record: How many requests are kept; 0 keeps none.
-        record_bytes: How many bytes of bodies and heads the kept requests may have together; beyond, the oldest
-            lose theirs.
+        record_bytes: How many bytes of bodies and heads the kept requests may have together; beyond, the
+            oldest lose theirs.
         max_payload: Bytes that a response or an error may have before it is answered with 413.
-        chunk_size: Bytes per chunk of an event over 2,047 bytes; None sends one chunk, as the real server does.
-        linger: Seconds between the end of a refusal and the reset of a connection on which the runtime may still
-            be sending; Go's net/http takes 0.5.
+        chunk_size: Bytes per chunk of an event over 2,047 bytes; None sends one chunk, as the real server
+            does.
+        linger: Seconds between the end of a refusal and the reset of a connection on which the runtime may
+            still be sending; Go's net/http takes 0.5.
         event_loop: ``auto`` takes uvloop where it is installed, ``asyncio`` never does.
     """
 
@@ -157,16 +159,17 @@ class Outcome:
     """How an invocation ended.
 
     Attributes:
-        kind: ``response`` and ``error`` came from the function. ``init-error`` and ``restore-error``: the runtime said
-            that it cannot start. ``crash`` and ``timeout``: the caller said so through ``exited()``. ``too-large``: the
-            body was over the limit (413). ``truncated``: the connection ended before the body did. ``bad-mode``: the
-            response mode was not ``streaming`` (400). ``refused``: a scripted fault refused the answer. ``lost``: the
-            runtime had dropped the connection on which it waited, so the event went nowhere.
+        kind: ``response`` and ``error`` came from the function. ``init-error`` and ``restore-error``: the
+            runtime said that it cannot start. ``crash`` and ``timeout``: the caller said so through
+            ``exited()``. ``too-large``: the body was over the limit (413). ``truncated``: the connection
+            ended before the body did. ``bad-mode``: the response mode was not ``streaming`` (400).
+            ``refused``: a scripted fault refused the answer. ``lost``: the runtime had dropped the connection
+            on which it waited, so the event went nowhere.
         request_id: The request id.
         body: What the caller of the function sees.
         content_type: ``Content-Type`` of the answer; None where there was none.
-        error_type: ``Lambda-Runtime-Function-Error-Type`` as the runtime sent it (also as a trailer), or the type of the
-            error that the service makes itself; None where there is none.
+        error_type: ``Lambda-Runtime-Function-Error-Type`` as the runtime sent it (also as a trailer), or the
+            type of the error that the service makes itself; None where there is none.
         headers: The header lines of the answer as sent; empty where the runtime did not answer.
         trailers: Header lines after a chunked body.
         streamed: Whether the answer was in streaming mode.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import h11
 
-from rapid_client.local._mock.model import Headers
+if TYPE_CHECKING:
+    from rapid_client.local._mock.model import Headers
+
 
 LONGEST_HEAD = (1 << 20) + 4096
 """Bytes of a head that Go's net/http accepts: 1 MiB and the 4 KiB that it reads ahead."""
@@ -57,7 +60,7 @@ class Complete:
     trailers: Headers
 
 
-Event = Head | bytes | Complete
+Event = Head | bytes | bytearray | Complete
 
 
 class RequestReader:
@@ -81,10 +84,6 @@ class RequestReader:
             self.started += data
         self._parser.receive_data(data)
 
-    def feed_end(self) -> None:
-        """Take the end of the stream."""
-        self._parser.receive_data(b"")
-
     @property
     def idle(self) -> bool:
         """Whether no byte of a request has come."""
@@ -103,7 +102,7 @@ class RequestReader:
         if isinstance(event, h11.Request):
             return self._head(event)
         if isinstance(event, h11.Data):
-            return bytes(event.data)
+            return event.data
         if isinstance(event, h11.EndOfMessage):
             trailers = _lines(event.headers)
             self._next_request()
@@ -135,16 +134,14 @@ class RequestReader:
         )
 
     def _next_request(self) -> None:
-        """Start over with what came behind the request: a parser of h11 is for one connection of ours to be polite in."""
-        rest, ended = self._parser.trailing_data
+        """Start over with what came behind: h11 would want to see our replies to go on itself."""
+        rest = self._parser.trailing_data[0]
         self._parser = h11.Connection(h11.SERVER, LONGEST_HEAD)
         self._in_head = True
         self.started = bytearray(rest)
         self.taken = len(rest)
         if rest:
             self._parser.receive_data(rest)
-        if ended:
-            self._parser.receive_data(b"")
 
     def _bad(self, error: h11.RemoteProtocolError) -> BadRequestError:
         status = 431 if error.error_status_hint == 431 else 400
@@ -153,8 +150,8 @@ class RequestReader:
         return BadRequestError(status)
 
 
-def _lines(headers: object) -> Headers:
-    pairs: list[tuple[bytes, bytes]] = (
-        headers.raw_items() if hasattr(headers, "raw_items") else list(headers)  # type: ignore[call-overload]
+def _lines(headers: Any) -> Headers:
+    return tuple(
+        (name.decode("ascii"), value.decode("utf-8", "surrogateescape"))
+        for name, value in headers.raw_items()
     )
-    return tuple((name.decode("ascii"), value.decode("utf-8", "surrogateescape")) for name, value in pairs)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from rapid_client.local._mock.model import RecordedRequest
+if TYPE_CHECKING:
+    from rapid_client.local._mock.model import RecordedRequest
 
 
 class Recorder:
     """Keeps requests.
 
-    A body is kept as the same object that the outcome has, never a copy. When bodies and heads together pass the bound,
-    the oldest requests lose theirs.
+    A body is kept as the same object that the outcome has, never a copy. When bodies and heads together pass
+    the bound, the oldest requests lose theirs.
 
     Args:
         count: How many requests are kept; 0 keeps none.

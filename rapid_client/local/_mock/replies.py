@@ -1,25 +1,34 @@
 """Exact replies, as Go's net/http and the service's JSON encoder write them.
 
-The order of the lines is Go's: what the handler set, by name; then Date, Content-Length, Content-Type where Go guessed
-it, Connection, Transfer-Encoding. A body over 2,047 bytes whose length was not declared goes chunked.
+The order of the lines is Go's: what the handler set, by name; then Date, Content-Length, Content-Type where
+Go guessed it, Connection, Transfer-Encoding. A body over 2,047 bytes whose length was not declared goes
+chunked.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from rapid_client.local._mock.faults import Reply
+from rapid_client.local._mock.model import MAX_PAYLOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rapid_client.local._mock.faults import Reply
 
 Lines = list[tuple[str, str]]
 Buffer = bytes | memoryview
 
 LONGEST_WITH_LENGTH = 2047
 """Bytes of a body that Go's net/http still sends with Content-Length by itself."""
+
+_GO_PHRASES = {413: "Request Entity Too Large", 418: "I'm a teapot", 422: "Unprocessable Entity"}
+"""Where the names of Go's net/http are not those of http.HTTPStatus (which changed with Python 3.13)."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -105,12 +114,28 @@ def no_transition(state: str, wanted: str) -> Answer:
     return error_answer(403, "InvalidStateTransition", text)
 
 
+def refusal(status: int) -> Answer:
+    """Return what the service says with a status, for a scripted one."""
+    known = {
+        400: INVALID_REQUEST_ID,
+        403: no_transition("RuntimeResponseSentState", "InvocationResponse"),
+        404: NOT_FOUND,
+        410: INVOKE_TIMEOUT,
+        413: too_large(MAX_PAYLOAD),
+        500: error_answer(500, "InternalServerError", "Internal Server Error"),
+    }
+    if status in known:
+        return known[status]
+    phrase = _phrase(status)
+    return error_answer(status, phrase.title().replace(" ", ""), phrase)
+
+
 def protocol_error(status: int, detail: str = "") -> bytes:
     """Return the whole reply to bytes that are no request: no Date, no length, and the connection ends."""
-    text = f"{status} {HTTPStatus(status).phrase}" + (f": {detail}" if detail else "")
+    start = f"{status} {_phrase(status)}"
+    text = f"{start}: {detail}" if detail else start
     return (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-        f"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n{text}"
+        f"HTTP/1.1 {start}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n{text}"
     ).encode()
 
 
@@ -160,19 +185,22 @@ def render_fault(answer: Answer, setting: Setting, fault: Reply) -> tuple[bytes,
 
 
 def _head(status: int, reason: str | None, lines: Lines, modern: bool) -> bytes:
-    if reason is None:
-        try:
-            reason = HTTPStatus(status).phrase
-        except ValueError:
-            reason = f"status code {status}"  # what Go's net/http writes for a code without a name
+    reason = _phrase(status) if reason is None else reason
     start = f"HTTP/{'1.1' if modern else '1.0'} {status:03d} {reason}\r\n"
     return (start + "".join([f"{name}: {value}\r\n" for name, value in lines]) + "\r\n").encode(
         "utf-8", "surrogateescape"
     )
 
 
+def _phrase(status: int) -> str:
+    try:
+        return _GO_PHRASES.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return f"status code {status}"  # what Go's net/http writes for a code without a name
+
+
 def _chunks(body: bytes, sizes: Sequence[int]) -> list[Buffer]:
-    """Frame a body as chunks of these sizes, the last one repeated, and the end of the body; nothing is copied."""
+    """Frame a body as chunks of these sizes, the last one repeated, and the last chunk; nothing is copied."""
     view, start, pieces = memoryview(body), 0, list[Buffer]()
     while start < len(body):
         index = len(pieces) // 3

@@ -1,0 +1,60 @@
+"""What `--event` may be."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from rapid_client.local.samples import load_sample, sample_names
+
+
+def read_event(text: str) -> bytes:
+    """Return the event that *text* means: ``-``, a file, a sample's name, or JSON, in this order.
+
+    Raises:
+        click.UsageError: If it is none of them, or cannot be read.
+    """
+    if text == "-":
+        return _checked(sys.stdin.buffer.read(), "what came on standard input")
+    path = Path(text)
+    if _is_file(path):
+        try:
+            return _checked(path.read_bytes(), f"the file {text!r}")
+        except OSError as exc:
+            raise click.UsageError(f"--event {text!r} cannot be read: {exc.strerror}") from None
+    if text in sample_names():
+        return load_sample(text)
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        raise click.UsageError(
+            f"--event {_short(text)!r} is neither - (standard input), nor an existing file,"
+            f" nor a sample event ({', '.join(sample_names())}), nor JSON"
+        ) from None
+    return text.encode()
+
+
+def _checked(event: bytes, source: str) -> bytes:
+    """Return *event* if it is JSON: what a function could not read is better said here."""
+    try:
+        json.loads(event.decode("utf-8-sig"))
+    except RecursionError:
+        return event
+    except ValueError as exc:
+        raise click.UsageError(f"{source} is not JSON in UTF-8: {exc}") from None
+    return event
+
+
+def _is_file(path: Path) -> bool:
+    """Whether this is a file or a pipe (``<(command)``); JSON may be too long for a path, or hold a NUL."""
+    try:
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

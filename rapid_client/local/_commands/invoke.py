@@ -1,0 +1,174 @@
+"""`rapid invoke`: run a function once or many times in the real runtime."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from rapid_client.local import InvokeOptions
+from rapid_client.local._commands._events import read_event
+from rapid_client.local._commands._view import LogView, ProgressBar, console, show_table
+from rapid_client.local.environment import FunctionOptions
+from rapid_client.local.function import LocalFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rapid_client.local.function import InvokeResult
+
+#: Of many invocations, these are shown with their log: a cold one and a warm one.
+SHOWN: Final = 2
+NEWLINE: Final = b"\n"
+
+
+@click.command()
+@click.argument("handler")
+@click.option(
+    "-e",
+    "--event",
+    "event_text",
+    default="{}",
+    metavar="FILE|-|JSON|SAMPLE",
+    help="The event: '-' for standard input, a file, the name of a sample event (`rapid event` lists them),"
+    " or JSON. [default: {}]",
+)
+@click.option(
+    "-t",
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=900),
+    default=3.0,
+    show_default=True,
+    help="Seconds that an invocation may take.",
+)
+@click.option(
+    "-n",
+    "--repeat",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Invoke so many times, one after the other, and show cold against warm.",
+)
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder of the function's code. [default: the current one]",
+)
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set an environment variable; may be repeated.",
+)
+@click.option(
+    "--memory",
+    "memory_mb",
+    type=click.IntRange(128, 10240),
+    default=128,
+    show_default=True,
+    help="Megabytes that the function is told to have; not enforced.",
+)
+@click.option("--client-context", metavar="JSON", help="What the handler gets as context.client_context.")
+@click.option(
+    "--logs",
+    type=click.Choice(["auto", "all", "none"]),
+    default="auto",
+    show_default=True,
+    help="Whose log to show; auto: of the first two and of those that fail.",
+)
+@click.option(
+    "--python",
+    envvar="RAPID_PYTHON",
+    default=sys.executable,
+    metavar="PATH",
+    help="The interpreter. [default: RAPID_PYTHON, else this one]",
+)
+@click.option(
+    "--runtime",
+    default="rapid_client",
+    metavar="MODULE",
+    show_default=True,
+    help="The runtime; awslambdaric for the official one.",
+)
+def invoke(
+    handler: str, event_text: str, repeat: int, client_context: str | None, logs: str, **settings: Any
+) -> int:
+    r"""Invoke HANDLER, app.handler for one, as AWS Lambda does.
+
+    The response goes to standard output, and nothing else; the log, Lambda's START, END and REPORT lines
+    and what the caller of a failed function sees go to standard error.
+
+    \b
+    Exit codes: 0 the function responded; 1 it failed, could not start, crashed or took too long;
+    2 the command line is wrong; 130 Ctrl-C.
+    """
+    options = _function_options(**settings)
+    call = InvokeOptions(client_context=_client_context(client_context))
+    event = read_event(event_text)
+    view = LogView(visible=logs != "none")
+    with LocalFunction(handler, options, view.write) as function:
+        results = _repeat(lambda: function.invoke(event, call), repeat, view, logs)
+    if repeat > 1:
+        show_table(results, console())
+    return _print(results[-1], view)
+
+
+def _function_options(variables: tuple[str, ...], **settings: Any) -> FunctionOptions:
+    wrong = next((pair for pair in variables if not pair.partition("=")[0] or "=" not in pair), None)
+    if wrong is not None:
+        raise click.UsageError(f"--env {wrong!r} is not NAME=VALUE")
+    return FunctionOptions(env=dict(pair.split("=", 1) for pair in variables), **settings)
+
+
+def _client_context(text: str | None) -> str | None:
+    """Return the client context, checked; on one line, as it goes into a header."""
+    if text is None:
+        return None
+    try:
+        return json.dumps(json.loads(text))
+    except ValueError as exc:
+        raise click.UsageError(f"--client-context is not JSON: {exc}") from None
+
+
+def _repeat(
+    invoke_once: Callable[[], InvokeResult], repeat: int, view: LogView, logs: str
+) -> list[InvokeResult]:
+    """Invoke so many times, or up to the first failure."""
+    screen = console()
+    hides = logs == "auto" and repeat > SHOWN
+    results: list[InvokeResult] = []
+    with ProgressBar(screen, repeat) as bar:
+        for number in range(repeat):
+            if hides and number == SHOWN:
+                view.visible = False
+                bar.start()
+            results.append(invoke_once())
+            bar.advance(len(results))
+            if not results[-1].ok:
+                break
+    failed = not results[-1].ok
+    if failed and hides and not view.visible:
+        view.show(results[-1].log)
+    elif hides and len(results) > SHOWN:
+        note = "(the other logs are not shown: --logs all shows them)"
+        screen.print(note, markup=False)
+    if failed and repeat > 1:
+        screen.print(f"invocation {len(results)} of {repeat} failed", markup=False)
+    return results
+
+
+def _print(result: InvokeResult, view: LogView) -> int:
+    """Write the response to stdout, or the error that its caller sees to stderr; return the exit code."""
+    if not result.ok:
+        view.show(result.payload + NEWLINE)
+        return 1
+    out = sys.stdout.buffer
+    out.write(result.payload)
+    if sys.stdout.isatty() and not result.payload.endswith(NEWLINE):
+        out.write(NEWLINE)
+    out.flush()
+    return 0

@@ -1,0 +1,436 @@
+"""The function that both runtimes run: the request id says what it does."""
+
+import asyncio
+import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import logging
+import os
+import sys
+import types
+import uuid
+import warnings
+
+
+def handler(event, context):
+    """Do what the part of the request id before the tilde names."""
+    return ACTIONS.get(context.aws_request_id.partition("~")[0], show)(event, context)
+
+
+def show(event, context):
+    """Return what the event has become."""
+    return [type(event).__name__, repr(event)]
+
+
+# ... the context
+
+
+def about_context(event, context):
+    """Return everything of the context."""
+    return {
+        "repr": repr(context),
+        "vars": list(vars(context)),
+        "types": [type(item).__name__ for item in vars(context).values()],
+        "arn": context.invoked_function_arn,
+        "deadline": context._epoch_deadline_time_in_ms,
+        "remaining": context.get_remaining_time_in_millis() == 0,
+        "trace": os.environ.get("_X_AMZN_TRACE_ID"),
+        "tenant": context.tenant_id,
+        "memory": context.memory_limit_in_mb,
+        "w3c": context.w3c(),
+        "identity": [context.identity.cognito_identity_id, context.identity.cognito_identity_pool_id],
+        "descriptor": os.environ.get("_LAMBDA_TELEMETRY_LOG_FD"),
+    }
+
+
+def about_deadline(event, context):
+    """Return deadline and whether time is left, without the text that holds both."""
+    left = context.get_remaining_time_in_millis()
+    return {"deadline": context._epoch_deadline_time_in_ms, "left": "none" if left == 0 else left > 0}
+
+
+def about_client(event, context):
+    """Return the client context."""
+    client = context.client_context
+    return [repr(client), type(client).__name__, client and repr(client.client), context.w3c()]
+
+
+# ... results
+
+
+class Colour(enum.Enum):
+    """An enum."""
+
+    RED = 1
+
+
+class Number(enum.IntEnum):
+    """An enum of integers."""
+
+    ONE = 1
+
+
+class Word(str, enum.Enum):
+    """An enum of strings."""
+
+    V = "v"
+
+
+class Bytes(bytes):
+    """A kind of bytes."""
+
+
+class AsDict:
+    """An object with `_asdict`."""
+
+    def _asdict(self):
+        return {"x": 1}
+
+
+class ForJson:
+    """An object with `for_json`, which nobody asks."""
+
+    def for_json(self):
+        """Return something."""
+        return {"x": 1}
+
+
+@dataclasses.dataclass
+class Data:
+    """A dataclass."""
+
+    x: int
+
+
+class Unknown:
+    """Nothing that JSON has."""
+
+
+Point = collections.namedtuple("Point", "x y")
+SURROGATE = "\ud800"
+
+
+def circle():
+    """Return a list in itself."""
+    ring = []
+    ring.append(ring)
+    return ring
+
+
+def coroutine():
+    """Return a coroutine that nobody awaits."""
+
+    async def run():
+        return 1
+
+    warnings.simplefilter("ignore")
+    return run()
+
+
+RESULTS = {
+    "none": lambda: None,
+    "true": lambda: True,
+    "dict": lambda: {"a": 1, "b": [1, 2, {"c": None}], "d": "text"},
+    "list": lambda: [1, "a", None, True, False, 1.5, [], {}],
+    "string": lambda: 'q"\\/\b\f\n\r\t\x00\x1f<>&',
+    "nested": lambda: [[[[[[[1]]]]]]],
+    "bytes": lambda: b"\x00\xff raw",
+    "bytes-empty": lambda: b"",
+    "bytes-subclass": lambda: Bytes(b"sub"),
+    "bytearray": lambda: bytearray(b"x"),
+    "memoryview": lambda: memoryview(b"x"),
+    "bytes-inside": lambda: {"b": b"abc", "l": [b"d"], b"k": 1},
+    "bytes-inside-invalid": lambda: {"b": b"\xff"},
+    "tuple": lambda: (1, (2, 3)),
+    "namedtuple": lambda: Point(1, Point(2, 3)),
+    "asdict": lambda: [AsDict()],
+    "for-json": lambda: ForJson(),
+    "decimal": lambda: [decimal.Decimal("1.10"), decimal.Decimal("1E+5"), decimal.Decimal("-0.0")],
+    "decimal-nan": lambda: [decimal.Decimal("NaN"), decimal.Decimal("-NaN"), decimal.Decimal("Infinity")],
+    "float-nan": lambda: [float("nan"), float("inf"), float("-inf")],
+    "keys": lambda: {1: 2, None: 3, 1.5: 4, "a": 5},
+    "keys-equal": lambda: {1: 1, True: 2},
+    "key-tuple": lambda: {(1, 2): 3},
+    "enum": lambda: Colour.RED,
+    "int-enum": lambda: [Number.ONE],
+    "str-enum": lambda: [Word.V, {Word.V: 1}],
+    "set": lambda: {1},
+    "frozenset": lambda: frozenset({1}),
+    "datetime": lambda: [datetime.datetime(2026, 1, 2, 3, 4, 5), datetime.date(2026, 1, 2)],
+    "uuid": lambda: uuid.UUID(int=1),
+    "dataclass": lambda: Data(1),
+    "generator": lambda: (item for item in ()),
+    "coroutine": coroutine,
+    "deque": lambda: collections.deque([1]),
+    "mappingproxy": lambda: types.MappingProxyType({}),
+    "fraction": lambda: fractions.Fraction(1, 2),
+    "complex": lambda: 1j,
+    "object": lambda: [Unknown()],
+    "class": lambda: Unknown,
+    "circular": circle,
+    "circular-dict": lambda: {"a": circle()},
+    "unicode": lambda: {"é": "\u2028\u2029 \U0001f600 \x7f ü"},
+    "delete": lambda: "\x7f",
+    "surrogate": lambda: [SURROGATE],
+    "surrogate-pair": lambda: "\ud83d\ude00",
+    "huge-int": lambda: 10**5000,
+    "big-int": lambda: [2**63, -(2**64), 10**300],
+    "floats": lambda: [1e16, 1e-7, 0.1 + 0.2, -0.0, 1.0, 1e22, 1.7976931348623157e308, 5e-324, 123456789.123],
+    "ordered": lambda: collections.OrderedDict([("z", 1), ("a", 2)]),
+    "defaultdict": lambda: collections.defaultdict(list, {"b": [1], "a": []}),
+    "counter": lambda: collections.Counter("aab"),
+    "user-dict": lambda: collections.UserDict({"a": 1}),
+    "str-subclass": lambda: [type("S", (str,), {})("s")],
+    "int-subclass": lambda: [type("I", (int,), {})(5), type("F", (float,), {})(5.5)],
+    "ellipsis": lambda: ...,
+    "range": lambda: range(3),
+    "large": lambda: [{"key": index, "text": "é" * 5, "number": index / 7} for index in range(300)],
+}
+
+
+def result(event, context):
+    """Return the result that the event names."""
+    return RESULTS[event]()
+
+
+# ... errors
+
+
+class A:
+    """Holds a class."""
+
+    class Nested(Exception):
+        """A nested error."""
+
+
+class Silent(Exception):
+    """Its text cannot be had."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def deep(count):
+    """Call itself."""
+    if count == 0:
+        raise ValueError("deep")
+    deep(count - 1)
+
+
+def endless():
+    """Call itself for ever."""
+    endless()
+
+
+def group():
+    """Raise a group."""
+    raise ExceptionGroup("two", [ValueError("one"), TypeError("other")])
+
+
+def chained():
+    """Raise an error from another one."""
+    try:
+        {}["k"]
+    except KeyError as error:
+        raise ValueError("outer") from error
+
+
+def in_context():
+    """Raise an error while handling another one."""
+    try:
+        {}["k"]
+    except KeyError:
+        raise ValueError("outer")
+
+
+def noted():
+    """Raise an error with a note."""
+    error = ValueError("m")
+    error.add_note("a note")
+    raise error
+
+
+def throw(error):
+    """Raise *error*."""
+    raise error
+
+
+def middle():
+    """Fail in the middle of a line."""
+    return [1, 2, 3] + [item / 0 for item in [1]]
+
+
+def leave(code):
+    """Leave."""
+    sys.exit(code)
+
+
+def generated():
+    """Fail in code that has no source."""
+    exec("def f():\n    raise ValueError('no source')\nf()", {})  # noqa: S102
+
+
+def several_lines():
+    """Fail in a call of several lines."""
+    return dict(
+        a=1,
+        b=throw(
+            ValueError("in the middle"),
+        ),
+    )
+
+
+ERRORS = {
+    "value-error": lambda: throw(ValueError("boom")),
+    "no-message": lambda: throw(ValueError()),
+    "key-error": lambda: throw(KeyError("k")),
+    "two-arguments": lambda: throw(ValueError("m", "n")),
+    "unicode-message": lambda: throw(ValueError("é \u2028 \U0001f600 \x7f")),
+    "lines-message": lambda: throw(ValueError("a\n  b\r\nc")),
+    "surrogate-message": lambda: throw(ValueError(SURROGATE)),
+    "nested-class": lambda: throw(A.Nested("n")),
+    "silent": lambda: throw(Silent()),
+    "deep": lambda: deep(10),
+    "endless": endless,
+    "group": group,
+    "chained": chained,
+    "in-context": in_context,
+    "noted": noted,
+    "middle": middle,
+    "several-lines": several_lines,
+    "generated": generated,
+    "os-error": lambda: open("/no/such/file"),
+    "assert": lambda: throw(AssertionError("a")),
+    "large-message": lambda: throw(ValueError("m" * 300_000)),
+    "huge-message": lambda: throw(ValueError("m" * 1_100_000)),
+    "exit-7": lambda: leave(7),
+    "exit-0": lambda: leave(0),
+    "exit-none": lambda: leave(None),
+    "exit-text": lambda: leave("text"),
+    "interrupt": lambda: throw(KeyboardInterrupt()),
+    "generator-exit": lambda: throw(GeneratorExit()),
+    "cancelled": lambda: throw(asyncio.CancelledError()),
+    "base": lambda: throw(BaseException("base")),
+    "stop-iteration": lambda: throw(StopIteration(1)),
+    "os-exit": lambda: os._exit(3),
+}
+
+
+def error(event, context):
+    """Raise what the event names."""
+    return ERRORS[event]()
+
+
+# ... logs
+
+
+def log_exception():
+    """Log a traceback, then a line."""
+    try:
+        raise ValueError("logged")
+    except ValueError:
+        logging.exception("failed %s", "so")
+    logging.warning("next")
+
+
+def log_stack():
+    """Log with the stack."""
+    logging.getLogger("stack").warning("here", stack_info=False, exc_info=None)
+
+
+def log_levels():
+    """Log at every level."""
+    logger = logging.getLogger("levels")
+    for level in (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 100):
+        logger.log(level, "at %d", level)
+
+
+def log_bad_exception():
+    """Log a traceback of nothing."""
+    logging.error("nothing", exc_info=False)
+
+
+def log_from_child():
+    """Log below a logger with a level of its own."""
+    child = logging.getLogger("a.b")
+    child.setLevel(logging.DEBUG)
+    child.debug("debugged")
+    child.setLevel(logging.NOTSET)
+
+
+def log_and_print():
+    """Mix logging with print."""
+    print("one")
+    logging.warning("two")
+    print("three", end="")
+    logging.warning("four")
+    print("five", file=sys.stderr)
+    sys.stdout.write("six\n")
+    sys.stdout.writelines(["seven\n", "eight\n"])
+    os.write(1, b"nine\n")
+
+
+LOGS = {
+    "warning": lambda: logging.warning("text %s", "arg"),
+    "info": lambda: logging.info("text"),
+    "levels": log_levels,
+    "exception": log_exception,
+    "stack": log_stack,
+    "bad-exception": log_bad_exception,
+    "child": log_from_child,
+    "print": log_and_print,
+    "dict": lambda: logging.warning({"a": 1, "b": [1, {2}]}),
+    "dict-arguments": lambda: logging.warning("%(a)s", {"a": 1}),
+    "extra": lambda: logging.getLogger("x").error("m", extra={"one": 1, "none": None, "set": {1}, "é": "ü"}),
+    "extra-order": lambda: logging.getLogger("x").error("m", extra={"z": 1, "a": [1.5], "tenant": "t"}),
+    "unicode": lambda: logging.warning("é \u2028 \U0001f600"),
+    "lines": lambda: logging.warning("a\nb\r\nc"),
+    "empty": lambda: logging.warning(""),
+    "object": lambda: logging.warning(Unknown.__name__),
+    "number": lambda: logging.warning(5),
+    "root-level": lambda: print(logging.getLogger().level, len(logging.getLogger().handlers)),
+    "names": lambda: print(
+        [type(h).__name__ for h in logging.getLogger().handlers],
+        [type(f).__name__ for h in logging.getLogger().handlers for f in h.filters][:0],
+    ),
+}
+
+
+def log(event, context):
+    """Log what the event names."""
+    LOGS[event]()
+
+
+def context_log(event, context):
+    """Log through the context."""
+    context.log("x")
+    context.log("y\n")
+
+
+def environment(event, context):
+    """Return what is left of the environment."""
+    return sorted(name for name in os.environ if name.startswith(("_", "AWS", "LAMBDA")))
+
+
+def streams(event, context):
+    """Return what the standard streams can do."""
+    return [
+        [stream.encoding, stream.errors, stream.isatty(), stream.fileno(), stream.writable()]
+        for stream in (sys.stdout, sys.stderr)
+    ]
+
+
+ACTIONS = {
+    "context": about_context,
+    "deadline": about_deadline,
+    "client": about_client,
+    "result": result,
+    "error": error,
+    "log": log,
+    "context-log": context_log,
+    "environment": environment,
+    "streams": streams,
+}
