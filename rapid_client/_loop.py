@@ -10,6 +10,7 @@ import sys
 
 from rapid_client._protocol import JSON, header, text
 from rapid_client.context import (
+    CognitoIdentity,
     LambdaContext,
     client_context_from,
     function_fields,
@@ -137,14 +138,14 @@ class Loop:
         fields["_w3c_fields"] = {}
         if invocation.tenant_id:
             fields["tenant_id"] = text(invocation.tenant_id)
-        identity = None
         if invocation.client_context:
             parsed = parse("Client Context", text(invocation.client_context))
             fields["_w3c_fields"] = take_w3c(parsed)
             fields["client_context"] = client_context_from(parsed)
         if invocation.identity:
-            identity = parse("Cognito Identity", text(invocation.identity))
-        fields["identity"] = identity_from(identity)
+            fields["identity"] = identity_from(parse("Cognito Identity", text(invocation.identity)))
+        else:
+            fields["identity"] = CognitoIdentity()
         context = LambdaContext.__new__(LambdaContext)
         context.__dict__ = fields
         return context

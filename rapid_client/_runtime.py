@@ -7,21 +7,20 @@ import sys
 from time import monotonic
 
 from rapid_client import __version__, _import_hook
-from rapid_client._client import Client
+from rapid_client._client import Client, Transport
 from rapid_client._codec import Codec, orjson_available
 from rapid_client._config import Config, Switches, read_environ
 from rapid_client._handler import load
 from rapid_client._loop import Loop, exit_code
 from rapid_client._protocol import RuntimeApi
 from rapid_client._stdio import unbuffer
-from rapid_client._transport import Transport
 from rapid_client.errors import ConfigError, FaultError, RapidClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
-    from typing import Any, Final, NoReturn
+    from typing import Any, Final
 
     from rapid_client._handler import Handler
     from rapid_client._protocol import Refusal

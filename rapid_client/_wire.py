@@ -1,41 +1,19 @@
-"""The subset of HTTP/1.1 that the Runtime API speaks: bytes in, responses out. No I/O.
+"""The answers of the Runtime API as they nearly always look: all of one in one piece. No I/O.
 
-Bodies come with a Content-Length, chunked (every event over 2,047 bytes) or, as HTTP allows, up to the
-end of the connection. A large body goes straight into its own buffer: see `ResponseParser.room`.
+What is seen here is returned at once; what is not, `_parser` takes, which knows all of the HTTP/1.1 that may
+come. The two agree wherever this module returns anything (tests/test_wire.py).
 """
 
 from __future__ import annotations
 
-from rapid_client.errors import RemoteProtocolError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, Literal, TypeAlias
+    from typing import Final, TypeAlias
 
     Headers: TypeAlias = dict[bytes, bytes]
-    Step: TypeAlias = Literal[0, 1, 2, 3, 4, 5]
 
-#: A head may have the 1 MiB that Go's servers allow in one direction, and room for the rest.
-MAX_HEAD: Final = 2 << 20
-#: An event has 6 MB at most; a length beyond this is a broken peer, not an event.
-MAX_BODY: Final = 1 << 30
-#: From here on a body is received into its own buffer: below, one more copy is cheaper (64 KB, the
-#: size of a receive).
-LARGE: Final = 65536
 #: What a chunk's size may be written with; `int` would also take "0x10".
 HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
-
-HEAD: Final = 0  # waiting for the blank line after the headers
-SIZED: Final = 1  # the body, whose remaining length is known
-CHUNK_SIZE: Final = 2  # the line with a chunk's size
-CHUNK: Final = 3  # a chunk's data and the CRLF after it
-TRAILERS: Final = 4  # the lines after the last chunk
-UNTIL_CLOSE: Final = 5  # the body, which ends with the connection
-
-
-#: Stand for a length in `Frame`.
-CHUNKED: Final = -1
-UNKNOWN: Final = -2
 
 
 class Response:
@@ -48,13 +26,12 @@ class Response:
         closes: Whether the peer closes the connection now.
     """
 
-    __slots__ = ("_headers", "body", "closes", "head", "status")
+    __slots__ = ("body", "closes", "head", "status")
 
     def __init__(
         self, status: int, head: bytes | bytearray, body: bytes | bytearray, closes: bool = False
     ) -> None:
         self.status, self.head, self.body, self.closes = status, head, body, closes
-        self._headers: Headers | None = None
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {len(self.body)} bytes>"
@@ -67,13 +44,15 @@ class Response:
         Raises:
             RemoteProtocolError: If a line has no colon.
         """
-        if self._headers is None:
-            self._headers = parse_headers(self.head)
-        return self._headers
+        from rapid_client._parser import parse_headers  # deferred: 0.2 ms, and few heads are unusual
+
+        return parse_headers(self.head)
 
 
 #: The reply to nearly every POST; nobody looks at more than its status.
 ACCEPTED: Final = Response(202, b"HTTP/1.1 202 Accepted", b"")
+#: How a Go server ends its reply to a POST: the length is the last header. (0.2 us less than to work it out.)
+STATUS_OK: Final = b'\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
 #: What an event's headers are called. A head with other names is parsed the slow way.
 EVENT_NAMES: Final = frozenset(
     (
@@ -96,24 +75,22 @@ EVENT_NAMES: Final = frozenset(
 def quick_accepted(data: bytes) -> Response | None:
     """Return `ACCEPTED` if *data* is all of a 202 with a Content-Length that stays open, else None.
 
-    0.4 us, where `ResponseParser` takes 1.6. It sees what it knows; what is written in any other way is
+    0.4 us, where `_parser.ResponseParser` takes 1.6. It sees what it knows; what is written in any other way is
     left to the parser, which knows all.
     """
-    end = data.rfind(b"\r\n\r\n")
-    if (
-        data[:13] == b"HTTP/1.1 202 "
-        and data.find(b"\r\nContent-Length: %d\r\n" % (len(data) - end - 4), 0, end + 2) > 0
-        and data.find(b"onnection:", 0, end) < 0
-        and data.find(b"ransfer-", 0, end) < 0
-    ):
+    if data[:13] != b"HTTP/1.1 202 " or data.find(b"onnection:") > 0 or data.find(b"ransfer-") > 0:
+        return None
+    if data.endswith(STATUS_OK):
         return ACCEPTED
-    return None
+    end = data.rfind(b"\r\n\r\n")
+    length = b"\r\nContent-Length: %d\r\n" % (len(data) - end - 4)
+    return ACCEPTED if data.find(length, 0, end + 2) > 0 else None
 
 
-def quick_event(data: bytes) -> Response | None:
-    """Return the response if *data* is all of a 200 with nothing but the headers of an event, else None.
+def quick_event(data: bytes) -> tuple[Headers, bytes] | None:
+    """Return headers and body if *data* is all of a 200 with nothing but the headers of an event, else None.
 
-    2.9 us, where `ResponseParser` and `Response.headers` take 4.3. As `quick_accepted`, it sees what it knows.
+    2.9 us, where `_parser.ResponseParser` and `Response.headers` take 4.3. As `quick_accepted`, it sees what it knows.
     """
     # From the right 0.07 us, from the left 0.27. A body that holds a blank line itself ends up in the head,
     # where its lines are no headers of an event.
@@ -130,16 +107,13 @@ def quick_event(data: bytes) -> Response | None:
         headers[name] = value
     if end < 0 or len(headers) != len(lines) or not EVENT_NAMES.issuperset(headers):
         return None
-    body: bytes | None = data[end + 4 :]
+    body = data[end + 4 :]
     if b"Transfer-Encoding" in headers:
-        body = quick_chunk(body) if headers[b"Transfer-Encoding"] == b"chunked" else None  # type: ignore[arg-type]
-        if body is None:
-            return None
-    elif headers.get(b"Content-Length") != b"%d" % (len(data) - end - 4):
+        whole = quick_chunk(body) if headers[b"Transfer-Encoding"] == b"chunked" else None
+        return None if whole is None else (headers, whole)
+    if headers.get(b"Content-Length") != b"%d" % len(body):
         return None
-    response = Response(200, head, body)  # type: ignore[arg-type]
-    response._headers = headers  # noqa: SLF001 - it is this module's
-    return response
+    return headers, body
 
 
 def quick_chunk(coded: bytes) -> bytes | None:
@@ -153,292 +127,3 @@ def quick_chunk(coded: bytes) -> bytes | None:
     if len(coded) != stop + 7 or coded[stop:] != b"\r\n0\r\n\r\n":
         return None
     return coded[start:stop]
-
-
-def parse_headers(head: bytes | bytearray) -> Headers:
-    """Return the headers of *head*; see `Response.headers`."""
-    headers: Headers = {}
-    lines = bytes(head).split(b"\r\n")
-    del lines[0]
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            message = f"a header line from the Runtime API has no colon: {line[:80]!r}"
-            raise RemoteProtocolError(message)
-        headers[name.title()] = value.strip()
-    return headers
-
-
-def parse_frame(head: bytes | bytearray) -> tuple[int, int, bool]:
-    """Find out what follows a head (RFC 9112, section 6.3).
-
-    Four searches in the lower-cased head take 0.5 us; a dict of the headers takes 1.5 us for a 202.
-
-    Returns:
-        The status, the length of the body (`CHUNKED` and `UNKNOWN` for none), and whether the peer closes.
-
-    Raises:
-        RemoteProtocolError: If it is no HTTP/1 response, or how long its body is cannot be told.
-    """
-    status = head[9:12]
-    if head[:7] != b"HTTP/1." or len(status) != 3 or not status.isdigit():
-        message = f"the Runtime API's answer is no HTTP: it begins with {bytes(head[:40])!r}"
-        raise RemoteProtocolError(message)
-    lower = head.lower()
-    closing = lower.find(b"\r\nconnection:")
-    closes = closing >= 0 and _value(lower, closing + 13) == b"close"
-    coding = lower.find(b"\r\ntransfer-encoding:")
-    if coding >= 0:
-        value = _value(lower, coding + 20)
-        if value != b"chunked":
-            message = f"the Runtime API used a transfer coding that nobody asked for: {bytes(value[:40])!r}"
-            raise RemoteProtocolError(message)
-        return int(status), CHUNKED, closes
-    at = lower.find(b"\r\ncontent-length:")
-    if at < 0:
-        return int(status), UNKNOWN, closes
-    text = _value(lower, at + 17)
-    if not text.isdigit() or len(text) > 18 or int(text) > MAX_BODY:
-        message = f"the Runtime API gave a length that cannot be: {bytes(text[:40])!r}"
-        raise RemoteProtocolError(message)
-    again = lower.find(b"\r\ncontent-length:", at + 17)
-    while again >= 0:  # where such a body ends is anybody's guess, unless all say the same
-        if _value(lower, again + 17) != text:
-            message = f"the Runtime API gave two lengths for one body: {text.decode()} and another"
-            raise RemoteProtocolError(message)
-        again = lower.find(b"\r\ncontent-length:", again + 17)
-    return int(status), int(text), closes
-
-
-def _value(head: bytes | bytearray, start: int) -> bytes | bytearray:
-    """Return the header value that begins at *start*."""
-    end = head.find(b"\r\n", start)
-    return (head[start:] if end < 0 else head[start:end]).strip()
-
-
-class ResponseParser:
-    """Takes bytes as they come and returns each response once it is complete.
-
-    One request, one response: bytes behind a complete response are an error, since nothing was asked.
-    """
-
-    __slots__ = (
-        "_body",
-        "_buffer",
-        "_closes",
-        "_end",
-        "_filled",
-        "_head",
-        "_room",
-        "_status",
-        "_step",
-        "started",
-    )
-
-    def __init__(self) -> None:
-        self._reset()
-
-    def _reset(self) -> None:
-        #: Whether a byte of the response has been seen.
-        self.started = False
-        self._step: Step = HEAD
-        self._buffer = bytearray()  # received, not yet understood
-        self._body = bytearray()
-        self._filled = 0  # how much of _body is there; less than its length while a large part is received
-        self._end = 0  # where the part that is being received ends in _body
-        self._room: memoryview | None = None
-        self._status = 0
-        self._head: bytes | bytearray = b""
-        self._closes = False
-
-    def feed(self, data: bytes) -> Response | None:
-        """Add *data*; return the response once it is complete, else None.
-
-        Raises:
-            RemoteProtocolError: If the bytes are not what HTTP allows here.
-        """
-        if self.started:
-            self._buffer += data
-            return self._advance()
-        self.started = True
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            self._buffer += data
-            return self._advance()
-        # All of the head at once is the usual case, and so is all of the body behind it.
-        head = data[:end]
-        status, length, closes = parse_frame(head)
-        if length == len(data) - end - 4 and status >= 200:
-            self.started = False
-            return Response(status, head, data[end + 4 :], closes)
-        self._buffer += data[end + 4 :]
-        self._start_body(head)
-        return self._advance()
-
-    def room(self) -> memoryview | None:
-        """Return where the next bytes of a large body go, or None if they go through `feed`.
-
-        Fill it from its start, then call `filled` with the number of bytes.
-        """
-        if self._room is None and self._end - self._filled >= LARGE:
-            self._room = memoryview(self._body)[self._filled : self._end]
-        return self._room
-
-    def filled(self, size: int) -> Response | None:
-        """Count *size* bytes of `room` as received; return the response once it is complete, else None."""
-        room = self._room
-        self._filled += size
-        self._room = None
-        if room is not None:
-            room.release()
-        return self._advance()
-
-    def end(self) -> Response:
-        """Return the response that ends with the connection.
-
-        Raises:
-            RemoteProtocolError: If the response was cut; the text says where.
-        """
-        if self._step == UNTIL_CLOSE:
-            return self._finish(closed=True)
-        place = "head" if self._step == HEAD else "body"
-        message = f"the Runtime API closed the connection in the {place} of its answer"
-        raise RemoteProtocolError(message)
-
-    @property
-    def head(self) -> Response | None:
-        """The response with as much of its body as is here, once the head is: for a POST that is enough."""
-        if self._step == HEAD:
-            return None
-        return Response(self._status, self._head, bytes(self._body[: self._filled]), closes=True)
-
-    # From here on, the steps: each returns True if it could be finished.
-
-    def _advance(self) -> Response | None:
-        """Go as far as the buffer allows."""
-        while True:
-            step = self._step
-            if step == HEAD:
-                done = self._take_head()
-            elif step == SIZED:
-                if not self._take_part():
-                    return None
-                return self._finish()
-            elif step == CHUNK_SIZE:
-                done = self._take_chunk_size()
-            elif step == CHUNK:
-                done = self._take_chunk()
-            elif step == TRAILERS:
-                line = self._take_line()
-                if line is None:
-                    return None
-                if not line:
-                    return self._finish()
-                done = True
-            else:
-                self._take_rest()
-                return None
-            if not done:
-                return None
-
-    def _take_head(self) -> bool:
-        buffer = self._buffer
-        end = buffer.find(b"\r\n\r\n")
-        if end > MAX_HEAD or (end < 0 and len(buffer) > MAX_HEAD):
-            message = f"the head of the Runtime API's answer is larger than {MAX_HEAD} bytes"
-            raise RemoteProtocolError(message)
-        if end < 0:
-            return False
-        head = buffer[:end]
-        del buffer[: end + 4]
-        self._start_body(head)
-        return True
-
-    def _start_body(self, head: bytes | bytearray) -> None:
-        """Take the step that *head* says comes next."""
-        status, length, closes = parse_frame(head)
-        if status < 200:  # an interim response: the real one follows
-            if status < 100 or status == 101:
-                message = f"the Runtime API gave a status that cannot be: {status:03}"
-                raise RemoteProtocolError(message)
-            return
-        self._status, self._head, self._closes = status, head, closes
-        if status in (204, 304):
-            self._step = SIZED
-        elif length == CHUNKED:
-            self._step = CHUNK_SIZE
-        elif length == UNKNOWN:
-            self._step = UNTIL_CLOSE
-        else:
-            self._grow(length)
-            self._step = SIZED
-
-    def _grow(self, size: int) -> None:
-        """Make place for *size* more bytes of body."""
-        if self._end + size > MAX_BODY:
-            message = f"the body of the Runtime API's answer is larger than {MAX_BODY} bytes"
-            raise RemoteProtocolError(message)
-        if self._body:
-            self._body += bytes(size)
-        else:
-            self._body = bytearray(size)
-        self._end += size
-
-    def _take_part(self) -> bool:
-        """Move buffered bytes into the body; return whether the part is complete."""
-        start, buffer = self._filled, self._buffer
-        size = min(len(buffer), self._end - start)
-        if size:
-            self._body[start : start + size] = buffer if size == len(buffer) else buffer[:size]
-            del buffer[:size]
-            self._filled = start + size
-        return self._filled == self._end
-
-    def _take_chunk_size(self) -> bool:
-        line = self._take_line()
-        if line is None:
-            return False
-        digits = line.partition(b";")[0].strip()
-        if not digits or len(digits) > 16 or digits.translate(None, HEX_DIGITS):
-            message = f"the Runtime API gave a chunk size that cannot be: {bytes(line[:40])!r}"
-            raise RemoteProtocolError(message)
-        size = int(digits, 16)
-        self._step = CHUNK if size else TRAILERS
-        self._grow(size)
-        return True
-
-    def _take_chunk(self) -> bool:
-        if not self._take_part() or len(self._buffer) < 2:
-            return False
-        if self._buffer[:2] != b"\r\n":
-            message = "a chunk from the Runtime API is longer than its size says"
-            raise RemoteProtocolError(message)
-        del self._buffer[:2]
-        self._step = CHUNK_SIZE
-        return True
-
-    def _take_line(self) -> bytearray | None:
-        """Take one line off the buffer, without its CRLF; None if it is not all there."""
-        buffer = self._buffer
-        end = buffer.find(b"\r\n")
-        if end > MAX_HEAD or (end < 0 and len(buffer) > MAX_HEAD):
-            message = f"a line from the Runtime API is longer than {MAX_HEAD} bytes"
-            raise RemoteProtocolError(message)
-        if end < 0:
-            return None
-        line = buffer[:end]
-        del buffer[: end + 2]
-        return line
-
-    def _take_rest(self) -> None:
-        """Move all that is buffered into a body that ends with the connection."""
-        self._grow(len(self._buffer))
-        self._take_part()
-
-    def _finish(self, *, closed: bool = False) -> Response:
-        if self._buffer:
-            message = f"the Runtime API sent more than its answer: {bytes(self._buffer[:40])!r}"
-            raise RemoteProtocolError(message)
-        response = Response(self._status, self._head, self._body, closed or self._closes)
-        self._reset()
-        return response

@@ -20,7 +20,7 @@ PACKAGE: Final = ROOT / "rapid_client"
 COLD_RINGS: Final = (
     ("__init__", "errors", "_config", "context"),  # vocabulary, no I/O; the package itself is always loaded
     ("_wire", "_protocol"),  # sans-I/O core
-    ("_transport", "_handler", "_import_hook", "_stdio", "_site"),  # edges
+    ("_handler", "_import_hook", "_stdio", "_site"),  # edges
     ("_client", "_codec"),
     ("_loop",),
     ("_runtime",),  # composition root
@@ -29,6 +29,7 @@ COLD_RINGS: Final = (
 # Beyond the cold-path boundary, from the inside out: loaded when they are needed, so that nobody before the
 # boundary imports them at module level.
 DEFERRED: Final = (
+    "_parser",
     "_json_rare",
     "_json_orjson",
     "_sink",

@@ -15,6 +15,7 @@ from rapid_client._protocol import (
     IDLE,
     INVOKED,
     POLLING,
+    RESTORED,
     STARTED,
     Invocation,
     Refusal,
@@ -23,7 +24,8 @@ from rapid_client._protocol import (
     is_json,
     quote,
 )
-from rapid_client._wire import Response, ResponseParser
+from rapid_client._parser import ResponseParser
+from rapid_client._wire import Response
 from rapid_client.errors import ApiError, FaultError, LocalProtocolError, RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from rapid_client._protocol import State
 
-STATES: Final[tuple[State, ...]] = (STARTED, IDLE, POLLING, INVOKED, FAILED)
+STATES: Final[tuple[State, ...]] = (STARTED, IDLE, POLLING, INVOKED, FAILED, RESTORED)
 ID: Final = "Lambda-Runtime-Aws-Request-Id"
 
 
@@ -44,9 +46,14 @@ def respond(status: int, body: bytes = b"", *headers: str) -> Response:
     return response
 
 
+def made(response: Response) -> Invocation:
+    """Return the invocation that *response* brings."""
+    return Invocation(response.headers(), response.body)
+
+
 def invocation(*headers: str, body: bytes = b"{}", request_id: str = "r1") -> Invocation:
     """Return an invocation as the Runtime API sends it."""
-    return Invocation(respond(200, body, f"{ID}: {request_id}", *headers))
+    return made(respond(200, body, f"{ID}: {request_id}", *headers))
 
 
 ACTIONS: Final[dict[str, Callable[[RuntimeApi], object]]] = {
@@ -58,15 +65,15 @@ ACTIONS: Final[dict[str, Callable[[RuntimeApi], object]]] = {
     "restore/next": lambda api: api.restore_next(),
     "restore/error": lambda api: api.restore_error("E", 0),
 }
-# Where each action leads; what is missing is not allowed. IDLE is also the state after a restore, when a
-# failed hook is reported.
+# Where each action leads; what is missing is not allowed.
 LEGAL: Final[dict[tuple[State, str], State]] = {
     (STARTED, "next"): POLLING,
     (STARTED, "init/error"): FAILED,
-    (STARTED, "restore/next"): IDLE,
+    (STARTED, "restore/next"): RESTORED,
+    (RESTORED, "next"): POLLING,
+    (RESTORED, "init/error"): FAILED,
+    (RESTORED, "restore/error"): FAILED,
     (IDLE, "next"): POLLING,
-    (IDLE, "init/error"): FAILED,
-    (IDLE, "restore/error"): FAILED,
     (POLLING, "event"): INVOKED,
     (INVOKED, "response"): IDLE,
     (INVOKED, "error"): IDLE,
@@ -74,7 +81,7 @@ LEGAL: Final[dict[tuple[State, str], State]] = {
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("state", STATES, ids=["started", "idle", "polling", "invoked", "failed"])
+@pytest.mark.parametrize("state", STATES, ids=["started", "idle", "polling", "invoked", "failed", "restored"])
 def test_every_action_in_every_state(state: State, action: str) -> None:
     """An action leads where the table says, or is refused and leaves the state as it was."""
     api = RuntimeApi("h:1")
@@ -138,7 +145,7 @@ REQUESTS: Final = {
         f"{KIND}Content-Length: 5\r\n\r\n",
     ),
     "restore/error": (
-        lambda: api_in(IDLE).restore_error("Runtime.Y", 5),
+        lambda: api_in(RESTORED).restore_error("Runtime.Y", 5),
         f"POST {ROOT}restore/error{COMMON}Lambda-Runtime-Function-Error-Type: Runtime.Y\r\n"
         f"{KIND}Content-Length: 5\r\n\r\n",
     ),
@@ -206,7 +213,7 @@ def test_line_breaks_are_left_out_of_a_header(name: str) -> None:
 
 def test_an_invocation_has_what_the_headers_say() -> None:
     """Each field comes from its header, in whatever case the name is."""
-    got = Invocation(
+    got = made(
         respond(
             200,
             b'{"k": 1}',
@@ -243,7 +250,7 @@ def test_an_invocation_without_headers() -> None:
 def test_an_invocation_needs_a_request_id() -> None:
     """Without a request id there is nothing to answer to."""
     with pytest.raises(RemoteProtocolError, match="without Lambda-Runtime-Aws-Request-Id"):
-        Invocation(respond(200, b"{}"))
+        made(respond(200, b"{}"))
 
 
 @pytest.mark.parametrize(

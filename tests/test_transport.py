@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rapid_client._transport import Transport, parse_address
+from rapid_client._client import Transport, parse_address
 from rapid_client.errors import ConfigError, TransportError
 
 if TYPE_CHECKING:
