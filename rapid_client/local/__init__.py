@@ -1,4 +1,7 @@
-"""What stays on your machine: a mock Runtime API to test runtimes and functions against.
+"""What stays on your machine: a mock Runtime API, and functions run against it.
+
+`LocalFunction` runs a function in the real runtime, `invoke` runs it once. `MockRuntimeApi` is the server that
+both stand on, for tests of runtimes in any language.
 
 Needs the extra ``local``. Names are resolved on first use, so that the command line can say so in one line.
 """
@@ -19,11 +22,16 @@ if TYPE_CHECKING:
         RecordedRequest,
     )
     from rapid_client.local._mock.server import MockRuntimeApi, Pending
+    from rapid_client.local.environment import FunctionOptions
+    from rapid_client.local.function import InvokeResult, LocalFunction, invoke
 
 __all__ = [
     "Close",
     "Fault",
+    "FunctionOptions",
     "InvokeOptions",
+    "InvokeResult",
+    "LocalFunction",
     "MockClosedError",
     "MockError",
     "MockRuntimeApi",
@@ -32,19 +40,22 @@ __all__ = [
     "Pending",
     "RecordedRequest",
     "Reply",
+    "invoke",
 ]
 
 _HOMES = {
-    "faults": ("Close", "Fault", "Reply"),
-    "model": ("InvokeOptions", "MockClosedError", "MockError", "MockSettings", "Outcome", "RecordedRequest"),
-    "server": ("MockRuntimeApi", "Pending"),
+    "_mock.faults": ("Close", "Fault", "Reply"),
+    "_mock.model": ("InvokeOptions", "MockClosedError", "MockError", "MockSettings", "Outcome", "RecordedRequest"),
+    "_mock.server": ("MockRuntimeApi", "Pending"),
+    "environment": ("FunctionOptions",),
+    "function": ("InvokeResult", "LocalFunction", "invoke"),
 }
 
 
 def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"rapid_client.local._mock.{home}"), name)
+            return getattr(import_module(f"rapid_client.local.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
