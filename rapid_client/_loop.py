@@ -21,11 +21,12 @@ from rapid_client.context import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final, NoReturn
 
     from rapid_client._codec import Codec
     from rapid_client._handler import Handler
-    from rapid_client._protocol import Invocation
+    from rapid_client._protocol import Invocation, Refusal
     from rapid_client._runtime import Environment
     from rapid_client._seam import Seam
 
@@ -65,8 +66,8 @@ class Loop:
         self._environment, self._current, self._codec = environment, environment.current, codec
         self.handler = handler
         self.handle = self.answer
-        self.post_response = environment.client.respond
-        self.post_error = environment.client.fail
+        self.post_response: Callable[[Invocation, bytes, bytes], Refusal | None] = environment.client.respond
+        self.post_error: Callable[[Invocation, bytes, bytes], Refusal | None] = environment.client.fail
         raw = environment.switches.bytes_like == "raw"
         self._raw_types = (bytes, bytearray, memoryview) if raw else (bytes,)
         # Copying a dict and setting six values takes 0.3 us less than the constructor; the order is what
@@ -109,12 +110,12 @@ class Loop:
         """Run *handler* on *invocation* and post what came of it."""
         current = self._current
         current.request_id = invocation.request_id
-        current.tenant_id = invocation.tenant_id and text(invocation.tenant_id)
+        current.tenant_id = text(invocation.tenant_id) if invocation.tenant_id else None
         set_trace_id(invocation.trace_id)
         content_type = JSON
         try:
             context = self.context(invocation)
-            body, invocation.body = invocation.body, b""  # the event may be large: nobody else needs its bytes
+            body, invocation.body = invocation.body, b""  # it may be large, and nobody else needs it
             event = self._codec.decode(body) if invocation.is_json else bytes(body)
             body = b""
             result = handler(event, context)

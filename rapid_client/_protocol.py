@@ -121,9 +121,7 @@ def quote(request_id: bytes) -> bytes:
     """Return *request_id* as a path segment: percent-encoded as far as RFC 3986 asks for it."""
     if request_id and not request_id.translate(None, UNRESERVED):
         return request_id
-    return b"".join(
-        b"%c" % byte if byte in UNRESERVED else b"%%%02X" % byte for byte in request_id.strip()
-    )
+    return b"".join(b"%c" % byte if byte in UNRESERVED else b"%%%02X" % byte for byte in request_id.strip())
 
 
 def is_json(content_type: bytes | None) -> bool:

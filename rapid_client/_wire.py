@@ -73,10 +73,10 @@ EVENT_NAMES: Final = frozenset(
 
 
 def quick_accepted(data: bytes) -> Response | None:
-    """Return `ACCEPTED` if *data* is all of a 202 with a Content-Length that stays open, else None.
+    """Return `ACCEPTED` if *data* is all of a 202 with a length, and the connection stays open, else None.
 
-    0.4 us, where `_parser.ResponseParser` takes 1.6. It sees what it knows; what is written in any other way is
-    left to the parser, which knows all.
+    0.4 us, where `_parser.ResponseParser` takes 1.6. It sees what it knows; what is written in any other way
+    is left to the parser, which knows all.
     """
     if data[:13] != b"HTTP/1.1 202 " or data.find(b"onnection:") > 0 or data.find(b"ransfer-") > 0:
         return None
@@ -90,7 +90,8 @@ def quick_accepted(data: bytes) -> Response | None:
 def quick_event(data: bytes) -> tuple[Headers, bytes] | None:
     """Return headers and body if *data* is all of a 200 with nothing but the headers of an event, else None.
 
-    2.9 us, where `_parser.ResponseParser` and `Response.headers` take 4.3. As `quick_accepted`, it sees what it knows.
+    2.6 us, where `_parser.ResponseParser` and `Response.headers` take 4.3. As `quick_accepted`, it sees what
+    it knows.
     """
     # From the right 0.07 us, from the left 0.27. A body that holds a blank line itself ends up in the head,
     # where its lines are no headers of an event.

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from rapid_client._client import JOINED, Client
+from rapid_client._client import JOINED, Client, Transport
 from rapid_client._protocol import RuntimeApi
-from rapid_client._client import Transport
 from rapid_client.errors import ApiError, FaultError, RemoteProtocolError, TransportError
 from tests.rawserver import RawServer, close, drain, read, read_some, reset, send
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rapid_client import __version__
+from rapid_client._parser import ResponseParser
 from rapid_client._protocol import (
     FAILED,
     IDLE,
@@ -24,14 +25,13 @@ from rapid_client._protocol import (
     is_json,
     quote,
 )
-from rapid_client._parser import ResponseParser
-from rapid_client._wire import Response
 from rapid_client.errors import ApiError, FaultError, LocalProtocolError, RemoteProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rapid_client._protocol import State
+    from rapid_client._wire import Response
 
 STATES: Final[tuple[State, ...]] = (STARTED, IDLE, POLLING, INVOKED, FAILED, RESTORED)
 ID: Final = "Lambda-Runtime-Aws-Request-Id"

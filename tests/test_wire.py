@@ -497,7 +497,9 @@ def test_the_quick_ways_see_what_the_parser_sees(drawn: tuple[bytes, bool]) -> N
             assert (response.headers(), bytes(response.body)) == event
 
 
-@pytest.mark.parametrize("whole", [EVENT, CHUNKED_EVENT, CASES["accepted"].raw], ids=["event", "chunk", "202"])
+@pytest.mark.parametrize(
+    "whole", [EVENT, CHUNKED_EVENT, CASES["accepted"].raw], ids=["event", "chunk", "202"]
+)
 @given(data=st.data())
 def test_the_quick_ways_see_no_more_than_the_parser(whole: bytes, data: st.DataObject) -> None:
     """What the parser refuses, or waits for more of, is not taken in a quick way either."""

@@ -1,7 +1,7 @@
 """What stays on your machine: a mock Runtime API, and functions run against it.
 
-`LocalFunction` runs a function in the real runtime, `invoke` runs it once. `MockRuntimeApi` is the server that
-both stand on, for tests of runtimes in any language.
+`LocalFunction` runs a function in the real runtime, `invoke` runs it once. `MockRuntimeApi` is the server
+that both stand on, for tests of runtimes in any language.
 
 Needs the extra ``local``. Names are resolved on first use, so that the command line can say so in one line.
 """
@@ -45,7 +45,14 @@ __all__ = [
 
 _HOMES = {
     "_mock.faults": ("Close", "Fault", "Reply"),
-    "_mock.model": ("InvokeOptions", "MockClosedError", "MockError", "MockSettings", "Outcome", "RecordedRequest"),
+    "_mock.model": (
+        "InvokeOptions",
+        "MockClosedError",
+        "MockError",
+        "MockSettings",
+        "Outcome",
+        "RecordedRequest",
+    ),
     "_mock.server": ("MockRuntimeApi", "Pending"),
     "environment": ("FunctionOptions",),
     "function": ("InvokeResult", "LocalFunction", "invoke"),
