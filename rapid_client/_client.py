@@ -16,7 +16,7 @@ from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY
 from _socket import socket as _Socket  # noqa: N812 - it is a class
 
 from rapid_client._protocol import JSON
-from rapid_client._wire import quick_accepted, quick_event
+from rapid_client._wire import ACCEPTED, quick_accepted, quick_event
 from rapid_client.errors import ConfigError, RemoteProtocolError, TransportError
 
 TYPE_CHECKING = False
@@ -163,7 +163,9 @@ class Client:
             ApiError: If the Runtime API fails.
             TransportError: If the connection is lost.
         """
-        return self._post(self._api.response(invocation, len(body), content_type), body)
+        api = self._api
+        answer = self._exchange(api.response(invocation, len(body), content_type), quick_accepted, body)
+        return None if answer is ACCEPTED else api.accepted(answer)
 
     def fail(self, invocation: Invocation, body: bytes, extra: bytes = b"") -> Refusal | None:
         """Answer *invocation* with an error; *extra* holds header lines. As `respond`."""

@@ -136,7 +136,6 @@ class Loop:
         fields["aws_request_id"] = invocation.request_id
         fields["invoked_function_arn"] = invocation.arn
         fields["_epoch_deadline_time_in_ms"] = invocation.deadline_ms
-        fields["_w3c_fields"] = {}
         if invocation.tenant_id:
             fields["tenant_id"] = text(invocation.tenant_id)
         if invocation.client_context:

@@ -98,8 +98,8 @@ def quick_event(data: bytes) -> tuple[Headers, bytes] | None:
     chunked = data.endswith(b"\r\n0\r\n\r\n")
     end = data.find(b"\r\n\r\n") if chunked else data.rfind(b"\r\n\r\n")
     head = data[:end]
-    lines = head.splitlines()
-    if not lines or lines[0] != b"HTTP/1.1 200 OK":
+    lines = head.split(b"\r\n")
+    if lines[0] != b"HTTP/1.1 200 OK":
         return None
     del lines[0]
     headers: Headers = {}

@@ -103,9 +103,7 @@ def libraries_path() -> Path:
 
 
 @pytest.fixture(params=["bootstrap", "module"])
-def start(
-    request: pytest.FixtureRequest, tmp_path: Path, child_environ: dict[str, str]
-) -> Iterator[Starter]:
+def start(request: pytest.FixtureRequest, tmp_path: Path, child_environ: dict[str, str]) -> Iterator[Starter]:
     """Return what starts the runtime against a mock, in each of the two ways; it ends with the test."""
     from tests.support import Starter
 

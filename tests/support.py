@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from rapid_client.local import Fault, InvokeOptions, MockRuntimeApi, MockSettings, Outcome, Pending
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Mapping, Sequence
 
     Way = Literal["bootstrap", "module", "awslambdaric"]
@@ -54,13 +55,15 @@ class Runtime:
     def invoke(self, event: object = None, **options: Any) -> Outcome:
         """Send one event and return how the invocation ended; a process that ends first fails the test."""
         pending = self.send(event, **options)
-        self.until(lambda: pending.done or self.process.poll() is not None, "an answer")
-        if not pending.done:  # the last words of a process may still be on their way to us
+        limit = time.monotonic() + BOUND
+        while True:
+            ended = self.process.poll() is not None
             try:
-                return pending.result(1)
+                return pending.result(0.2)
             except TimeoutError:
-                raise AssertionError(f"no answer: {self}") from None
-        return pending.result(0)
+                late = time.monotonic() > limit
+                if ended or late:
+                    raise AssertionError(f"no answer: {self}") from None
 
     def call(self, event: object = None, **options: Any) -> Any:
         """Send one event and return the decoded response; anything but a response fails the test."""
@@ -127,7 +130,8 @@ class Runtime:
     def paths(self) -> list[str]:
         """The calls in their order, without the part that all have."""
         return [
-            f"{request.method} {request.path.replace('/2018-06-01/runtime/', '')}" for request in self.mock.requests
+            f"{request.method} {request.path.replace('/2018-06-01/runtime/', '')}"
+            for request in self.mock.requests
         ]
 
     def __str__(self) -> str:
@@ -137,8 +141,12 @@ class Runtime:
         )
 
     def close(self) -> None:
-        """Kill the process, if it has not ended."""
-        self.process.kill()
+        """End the process: it finds the Runtime API gone (and its coverage is kept), or it is killed."""
+        self.mock.close()
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
         self.process.wait(BOUND)
 
 
@@ -157,7 +165,7 @@ class Starter:
         self._stack = ExitStack()
         self._started = 0
 
-    def __enter__(self) -> Starter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,6 +174,8 @@ class Starter:
     def write(self, source: str, name: str = "app.py") -> Path:
         """Write a module of the function; return its folder, the task root."""
         self.task.mkdir(exist_ok=True)
+        # Bytecode of a module of the same size, written in the same second, would be taken for its own.
+        shutil.rmtree(self.task / "__pycache__", ignore_errors=True)
         (self.task / name).write_text(source, encoding="utf-8")
         return self.task
 
@@ -180,6 +190,7 @@ class Starter:
         command: Sequence[str | Path] | None = None,
         cwd: Path | None = None,
         pass_fds: Sequence[int] = (),
+        environ: Mapping[str, str | None] | None = None,
         **variables: str | None,
     ) -> Runtime:
         """Write *source* to ``app.py`` and start the runtime on *handler*.
@@ -193,13 +204,14 @@ class Starter:
             command: The whole command line, in place of the usual one.
             cwd: The working directory; the task root as a rule.
             pass_fds: Descriptors that the process inherits.
-            **variables: More environment variables; None deletes one.
+            environ: More environment variables; None deletes one.
+            **variables: The same.
         """
         task = self.write(source)
         mock = self._stack.enter_context(MockRuntimeApi(settings=settings))
         for fault in faults:
             mock.inject(fault)
-        environ: dict[str, str | None] = {
+        whole: dict[str, str | None] = {
             **self.environ,
             **FUNCTION,
             "AWS_LAMBDA_RUNTIME_API": mock.address,
@@ -207,15 +219,15 @@ class Starter:
             "RAPID_PYTHON": str(python),
         }
         if self.way == "bootstrap":
-            environ["_HANDLER"] = handler
-        environ |= variables
+            whole["_HANDLER"] = handler
+        whole |= {**(environ or {}), **variables}
         self._started += 1
         folder = self.folder / f"run-{self._started}"
         folder.mkdir()
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
                 [str(part) for part in command or self.command(handler, python)],
-                env={name: value for name, value in environ.items() if value is not None},
+                env={name: value for name, value in whole.items() if value is not None},
                 cwd=cwd or task,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,

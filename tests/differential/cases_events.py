@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from rapid_client.local import InvokeOptions
-from tests.differential.model import ORJSON, PLAIN, POSTS, UTF8, Case, Expect
+from tests.differential.model import NO_ORJSON, ORJSON, POSTS, UTF8, Case, Expect
 
 CLIENT_CONTEXT = json.dumps(
     {
@@ -184,7 +184,6 @@ BODIES: list[tuple[str, bytes]] = [
     ("invalid-utf8", b'"\xff"'),
     ("invalid-utf8-later", b'{"a": "\xc3\x28"}'),
     ("utf16", '{"a":1}'.encode("utf-16")),
-    ("utf16-le", '{"a":1}'.encode("utf-16-le")),
     ("empty", b""),
     ("white-space-only", b"  "),
     ("extra-data", b"{} x"),
@@ -209,6 +208,7 @@ BODIES: list[tuple[str, bytes]] = [
 ]
 # The messages of simplejson and of the standard library differ here: the type and the prefix are compared.
 WORDS_DIFFER: list[tuple[str, bytes]] = [
+    ("utf16-without-a-mark", '{"a":1}'.encode("utf-16-le")),
     ("unterminated-string", b'"a'),
     ("missing-comma", b"[1 2]"),
     ("missing-colon", b'{"a" 1}'),
@@ -226,7 +226,10 @@ DEPTH = 200_000
 
 EVENTS = [
     *(Case(id=f"event-{name}", event=body) for name, body in BODIES),
-    *(Case(id=f"event-{name}-with-orjson", event=body, setting=ORJSON) for name, body in BODIES),
+    *(
+        Case(id=f"event-{name}-with-orjson", event=body, setting=ORJSON, skip=NO_ORJSON)
+        for name, body in BODIES
+    ),
     *(
         Case(
             id=f"event-{name}",
@@ -244,4 +247,3 @@ EVENTS = [
 ]
 
 CASES = [*HEADERS, *TYPES, *EVENTS]
-assert PLAIN == HEADERS[0].setting

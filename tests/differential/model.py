@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from rapid_client.local import InvokeOptions
@@ -45,6 +46,7 @@ UTF8 = Setting(env={"AWS_EXECUTION_ENV": "AWS_Lambda_python3.13"})
 
 #: awslambdaric has one engine only; ours has to agree with it with both.
 ORJSON = Setting(env={"RAPID_JSON": "orjson"})
+NO_ORJSON = "" if find_spec("orjson") else "orjson is not installed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +57,12 @@ class Expect:
         call: The call that answers: ``response``, ``error``, ``init/error``, ``restore/error``; ``nothing``.
         value: The body as Python value.
         raw: The body as it is.
+        raw_has: A part of the body as it is.
         error_type: ``errorType`` of the body.
         message: ``errorMessage`` of the body, whole.
         path: The end of the path.
+        body: What the body has.
+        headers: Header lines by name, whole; None where there is none.
         exit: The exit code; ``lives`` if the process goes on.
         log: What standard output has.
         stderr: What standard error has.
@@ -66,9 +71,12 @@ class Expect:
     call: str | None = None
     value: object = ...
     raw: bytes | None = None
+    raw_has: bytes = b""
     error_type: str | None = None
     message: str | None = None
     path: str | None = None
+    body: str | None = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
     exit: int | Literal["lives"] | None = None
     log: str | None = None
     stderr: str | None = None
@@ -86,10 +94,12 @@ class Case:
         setting: How the process is started.
         faults: What the Runtime API does wrong.
         fresh: Whether the case needs a process of its own.
+        started: Whether what initialisation writes and asks belongs to the case; the process is its own then.
         sigterm: Whether SIGTERM is sent instead of an event, once the runtime waits for one.
         ours: None: both have to do the same. Else what rapid_client does, on purpose.
-        theirs: What awslambdaric 4.2.2 does then, where that is stable.
+        theirs: What awslambdaric 4.2.2 does then; it is not run where that is None.
         compare: What has to be the same.
+        more_log: Whether our log goes on where theirs ends, with what belongs to the error.
         skip: Why the case cannot run here; empty if it can.
     """
 
@@ -100,8 +110,10 @@ class Case:
     setting: Setting = PLAIN
     faults: tuple[Fault, ...] = ()
     fresh: bool = False
+    started: bool = False
     sigterm: bool = False
     ours: Expect | None = None
     theirs: Expect | None = None
     compare: tuple[Field, ...] = ALL
+    more_log: bool = False
     skip: str = ""

@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from rapid_client.local import RecordedRequest
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
-_RUNTIME_PATH = r'(?:[^"\r\n]*(?:/awslambdaric/|/rapid_client/|/importlib/__init__\.py)[^"\r\n]*)'
-_RUNTIME_FRAME = re.compile(
-    rf'[ \u00a0]+File "{_RUNTIME_PATH}", line \d+, in \w+[\r\n]*(?:[ \u00a0]{{4}}(?![ \u00a0]*File)[^\r\n]*[\r\n]*)*'
-)
+_RUNTIME_PATH = r'[^"\r\n]*(?:/awslambdaric/|/rapid_client/)[^"\r\n]*'
+# rapid_client does what these two do itself, in frames that it cuts where others follow.
+_HELPER_PATH = r'[^"\r\n]*/(?:importlib/__init__|awslambdaric/lambda_runtime_hooks_runner)\.py'
+
+
+def _frame_in_text(path: str) -> str:
+    """Match a frame of a log with its source line."""
+    source = r"(?:[ \u00a0]{4}(?![ \u00a0]*File)[^\r\n]*[\r\n]*)*"
+    return rf'[ \u00a0]+File "{path}", line \d+, in \w+[\r\n]*{source}'
+
+
+_RUNTIME_FRAME = re.compile(_frame_in_text(_RUNTIME_PATH))
+_HELPER_FRAME = re.compile(_frame_in_text(_HELPER_PATH) + r"(?=[ \u00a0]+File)")
 _HEADER = 16
 
 
@@ -38,8 +47,8 @@ def post(request: RecordedRequest) -> Post:
     # awslambdaric sends init errors without a media type: nobody reads it there.
     if request.call in {"response", "error"}:
         headers.append(("content-type", request.header("content-type")))
-    for name in ("Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Invocation-Id"):
-        headers.append((name, request.header(name)))
+    names = ("Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Invocation-Id")
+    headers += ((name, request.header(name)) for name in names)
     cause = request.header("Lambda-Runtime-Function-XRay-Error-Cause")
     headers.append(("xray", cause and _cause(cause)))
     body = value(request.body)
@@ -57,7 +66,7 @@ def post(request: RecordedRequest) -> Post:
 
 
 def value(body: bytes) -> Any:
-    """Return JSON by value, exactly: order and repeated keys of objects, digits of numbers; else the bytes."""
+    """Return JSON by value, exactly: order and repetition of keys, digits of numbers; else the bytes."""
     try:
         return json.loads(
             body.decode(), object_pairs_hook=_Pairs, parse_float=lambda text: Decimal(text).as_tuple()
@@ -83,7 +92,8 @@ def text(output: bytes) -> str:
     whole = output.decode("utf-8", "surrogateescape")
     whole = _TIME.sub(lambda found: "<time.ms>" if found[1] else "<time>", whole)
     whole = "".join(_line(line) for line in whole.splitlines(keepends=True)) if "{" in whole else whole
-    return _RUNTIME_FRAME.sub("<runtime>", whole)
+    whole = _RUNTIME_FRAME.sub("<runtime>", _HELPER_FRAME.sub("", whole))
+    return re.sub("(<runtime>)+", "<runtime>", whole)
 
 
 def frames(data: bytes) -> list[tuple[str, str]]:
@@ -114,6 +124,8 @@ def _line(line: str) -> str:
 
 def _frames(trace: list[str]) -> list[str]:
     """Replace the runtimes' own frames at the start of a trace; there is one, or there are none."""
+    helper = rf'  File "{_HELPER_PATH}"'
+    trace = [entry for entry in trace if not re.match(helper, entry) or entry is trace[-1]]
     kept = [entry for entry in trace if not re.match(rf'  File "{_RUNTIME_PATH}"', entry)]
     return ["<runtime>", *kept] if len(kept) < len(trace) else kept
 
@@ -125,12 +137,11 @@ def _without_frames(body: Any) -> Any:
 
 
 def _cause(header: str) -> Any:
-    assert header.isprintable() or not header.isascii()
-    cause = json.loads(header.encode("latin-1").decode("utf-8") if not header.isascii() else header)
+    cause = json.loads(header)
     runtime = re.compile(_RUNTIME_PATH)
     for exception in cause["exceptions"]:
-        exception["stack"] = [
-            frame if not runtime.fullmatch(frame["path"]) else "<runtime>" for frame in exception["stack"]
-        ]
-    cause["paths"] = sorted("<runtime>" if runtime.fullmatch(path) else path for path in cause["paths"])
+        frames = [frame for frame in exception["stack"] if not runtime.fullmatch(frame["path"])]
+        exception["stack"] = (["<runtime>"] if len(frames) < len(exception["stack"]) else []) + frames
+    # awslambdaric sends a set.
+    cause["paths"] = {"<runtime>" if runtime.fullmatch(path) else path for path in cause["paths"]}
     return cause

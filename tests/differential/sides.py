@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MODULES: Final = {"awslambdaric": "awslambdaric", "rapid_client": "rapid_client"}
 FUNCTION: Final = Path(__file__).parent / "functions" / "app.py"
+NONCE: Final = "Lambda-Runtime-Invocation-Id"
 #: Seconds after which a process that neither asks for an event nor ends is killed.
 PATIENCE: Final = 20.0
 COMMON: Final = {
@@ -93,7 +95,7 @@ class Side:
     def run(self, case: Case, number: int) -> Observed:
         """Run *case*; *number* makes its request id one that no other has."""
         mock = self.mock
-        if case.fresh or case.faults or case.event is ... or case.sigterm:
+        if case.fresh or case.started or case.faults or case.event is ... or case.sigterm:
             self._end()
         began, asked = time.monotonic(), mock.calls("next")
         for fault in case.faults:
@@ -103,19 +105,23 @@ class Side:
             if case.event is not ... and not case.faults:
                 self._wait(asked + 1)
                 asked = mock.calls("next") - 1
-                self._read_output()  # what initialisation wrote is the business of other cases
+                if not case.started:
+                    self._read_output()  # what initialisation wrote is the business of other cases
         else:
             asked -= 1  # the one that waits for this event
         process = self._process
         assert process is not None
         if case.sigterm:
             process.send_signal(signal.SIGTERM)
-            self._wait_for_exit(process, 1.0)
+            self._wait_for_exit(process, 0.6)
         elif case.event is not ...:
             options = case.options
             if options.request_id is None:
                 options = replace(options, request_id=f"{case.action}~{number}")
-            mock.invoke(case.event, options)
+            if NONCE not in options.omit:  # the mock's own is another one for each side
+                headers = (*options.headers, (NONCE, f"nonce-{number}"))
+                options = replace(options, headers=headers, omit=(*options.omit, NONCE))
+            mock.invoke(case.event if isinstance(case.event, bytes) else json.dumps(case.event), options)
             self._wait(asked + 2)
         else:
             self._wait(-1)

@@ -1,5 +1,7 @@
 """The function that both runtimes run: the request id says what it does."""
 
+from __future__ import annotations
+
 import asyncio
 import collections
 import dataclasses
@@ -13,14 +15,18 @@ import sys
 import types
 import uuid
 import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def handler(event, context):
+def handler(event: Any, context: Any) -> Any:
     """Do what the part of the request id before the tilde names."""
     return ACTIONS.get(context.aws_request_id.partition("~")[0], show)(event, context)
 
 
-def show(event, context):
+def show(event: Any, context: Any) -> Any:
     """Return what the event has become."""
     return [type(event).__name__, repr(event)]
 
@@ -28,7 +34,7 @@ def show(event, context):
 # ... the context
 
 
-def about_context(event, context):
+def about_context(event: Any, context: Any) -> Any:
     """Return everything of the context."""
     return {
         "repr": repr(context),
@@ -46,13 +52,13 @@ def about_context(event, context):
     }
 
 
-def about_deadline(event, context):
+def about_deadline(event: Any, context: Any) -> Any:
     """Return deadline and whether time is left, without the text that holds both."""
     left = context.get_remaining_time_in_millis()
     return {"deadline": context._epoch_deadline_time_in_ms, "left": "none" if left == 0 else left > 0}
 
 
-def about_client(event, context):
+def about_client(event: Any, context: Any) -> Any:
     """Return the client context."""
     client = context.client_context
     return [repr(client), type(client).__name__, client and repr(client.client), context.w3c()]
@@ -86,14 +92,14 @@ class Bytes(bytes):
 class AsDict:
     """An object with `_asdict`."""
 
-    def _asdict(self):
+    def _asdict(self) -> Any:
         return {"x": 1}
 
 
 class ForJson:
     """An object with `for_json`, which nobody asks."""
 
-    def for_json(self):
+    def for_json(self) -> Any:
         """Return something."""
         return {"x": 1}
 
@@ -113,24 +119,24 @@ Point = collections.namedtuple("Point", "x y")
 SURROGATE = "\ud800"
 
 
-def circle():
+def circle() -> Any:
     """Return a list in itself."""
     ring = []
     ring.append(ring)
     return ring
 
 
-def coroutine():
+def coroutine() -> Any:
     """Return a coroutine that nobody awaits."""
 
-    async def run():
+    async def run() -> Any:
         return 1
 
     warnings.simplefilter("ignore")
     return run()
 
 
-RESULTS = {
+RESULTS: dict[str, Callable[[], Any]] = {
     "none": lambda: None,
     "true": lambda: True,
     "dict": lambda: {"a": 1, "b": [1, 2, {"c": None}], "d": "text"},
@@ -191,7 +197,7 @@ RESULTS = {
 }
 
 
-def result(event, context):
+def result(event: Any, context: Any) -> Any:
     """Return the result that the event names."""
     return RESULTS[event]()
 
@@ -209,28 +215,28 @@ class A:
 class Silent(Exception):
     """Its text cannot be had."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
-def deep(count):
+def deep(count: Any) -> Any:
     """Call itself."""
     if count == 0:
         raise ValueError("deep")
     deep(count - 1)
 
 
-def endless():
+def endless() -> Any:
     """Call itself for ever."""
     endless()
 
 
-def group():
+def group() -> Any:
     """Raise a group."""
     raise ExceptionGroup("two", [ValueError("one"), TypeError("other")])
 
 
-def chained():
+def chained() -> Any:
     """Raise an error from another one."""
     try:
         {}["k"]
@@ -238,7 +244,7 @@ def chained():
         raise ValueError("outer") from error
 
 
-def in_context():
+def in_context() -> Any:
     """Raise an error while handling another one."""
     try:
         {}["k"]
@@ -246,34 +252,34 @@ def in_context():
         raise ValueError("outer")
 
 
-def noted():
+def noted() -> Any:
     """Raise an error with a note."""
     error = ValueError("m")
     error.add_note("a note")
     raise error
 
 
-def throw(error):
+def throw(error: Any) -> Any:
     """Raise *error*."""
     raise error
 
 
-def middle():
+def middle() -> Any:
     """Fail in the middle of a line."""
     return [1, 2, 3] + [item / 0 for item in [1]]
 
 
-def leave(code):
+def leave(code: Any) -> Any:
     """Leave."""
     sys.exit(code)
 
 
-def generated():
+def generated() -> Any:
     """Fail in code that has no source."""
-    exec("def f():\n    raise ValueError('no source')\nf()", {})  # noqa: S102
+    exec("def f() -> Any:\n    raise ValueError('no source')\nf()", {})  # noqa: S102
 
 
-def several_lines():
+def several_lines() -> Any:
     """Fail in a call of several lines."""
     return dict(
         a=1,
@@ -283,7 +289,7 @@ def several_lines():
     )
 
 
-ERRORS = {
+ERRORS: dict[str, Callable[[], Any]] = {
     "value-error": lambda: throw(ValueError("boom")),
     "no-message": lambda: throw(ValueError()),
     "key-error": lambda: throw(KeyError("k")),
@@ -319,7 +325,7 @@ ERRORS = {
 }
 
 
-def error(event, context):
+def error(event: Any, context: Any) -> Any:
     """Raise what the event names."""
     return ERRORS[event]()
 
@@ -327,7 +333,7 @@ def error(event, context):
 # ... logs
 
 
-def log_exception():
+def log_exception() -> Any:
     """Log a traceback, then a line."""
     try:
         raise ValueError("logged")
@@ -336,24 +342,24 @@ def log_exception():
     logging.warning("next")
 
 
-def log_stack():
+def log_stack() -> Any:
     """Log with the stack."""
     logging.getLogger("stack").warning("here", stack_info=False, exc_info=None)
 
 
-def log_levels():
+def log_levels() -> Any:
     """Log at every level."""
     logger = logging.getLogger("levels")
     for level in (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 100):
         logger.log(level, "at %d", level)
 
 
-def log_bad_exception():
+def log_bad_exception() -> Any:
     """Log a traceback of nothing."""
     logging.error("nothing", exc_info=False)
 
 
-def log_from_child():
+def log_from_child() -> Any:
     """Log below a logger with a level of its own."""
     child = logging.getLogger("a.b")
     child.setLevel(logging.DEBUG)
@@ -361,7 +367,7 @@ def log_from_child():
     child.setLevel(logging.NOTSET)
 
 
-def log_and_print():
+def log_and_print() -> Any:
     """Mix logging with print."""
     print("one")
     logging.warning("two")
@@ -373,7 +379,7 @@ def log_and_print():
     os.write(1, b"nine\n")
 
 
-LOGS = {
+LOGS: dict[str, Callable[[], Any]] = {
     "warning": lambda: logging.warning("text %s", "arg"),
     "info": lambda: logging.info("text"),
     "levels": log_levels,
@@ -399,23 +405,23 @@ LOGS = {
 }
 
 
-def log(event, context):
+def log(event: Any, context: Any) -> Any:
     """Log what the event names."""
     LOGS[event]()
 
 
-def context_log(event, context):
+def context_log(event: Any, context: Any) -> Any:
     """Log through the context."""
     context.log("x")
     context.log("y\n")
 
 
-def environment(event, context):
+def environment(event: Any, context: Any) -> Any:
     """Return what is left of the environment."""
     return sorted(name for name in os.environ if name.startswith(("_", "AWS", "LAMBDA")))
 
 
-def streams(event, context):
+def streams(event: Any, context: Any) -> Any:
     """Return what the standard streams can do."""
     return [
         [stream.encoding, stream.errors, stream.isatty(), stream.fileno(), stream.writable()]
@@ -423,7 +429,7 @@ def streams(event, context):
     ]
 
 
-ACTIONS = {
+ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "context": about_context,
     "deadline": about_deadline,
     "client": about_client,
