@@ -184,7 +184,10 @@ class Server:
         assert process is not None
         watched = os.pidfd_open(process.pid)
         try:
-            ready, _, _ = select.select([self._listener.fileno(), watched], [], [], PATIENCE)
+            poll = select.poll()  # select.select stops at descriptor 1,023
+            poll.register(self._listener, select.POLLIN)
+            poll.register(watched, select.POLLIN)
+            ready = [descriptor for descriptor, _ in poll.poll(PATIENCE * 1000)]
         finally:
             os.close(watched)
         if self._listener.fileno() not in ready:

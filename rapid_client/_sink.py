@@ -137,4 +137,6 @@ class FrameSink:
             except BlockingIOError:
                 import select  # deferred: 0.3 ms, and Lambda's descriptors block
 
-                select.select([], [self._fd], [])
+                poll = select.poll()  # select.select stops at descriptor 1,023
+                poll.register(self._fd, select.POLLOUT)
+                poll.poll()

@@ -563,7 +563,8 @@ def test_values_that_are_too_deep(codec: Codec, kind: type) -> None:
     """Nesting without end is an error, even where orjson would corrupt its memory."""
     value = nested(200_000, kind)
     try:
-        assert "recursion" in marshal_error(codec, value).lower()
+        message = marshal_error(codec, value).lower()
+        assert "recursion" in message or "stack overflow" in message  # the latter since CPython 3.14
     finally:
         while not isinstance(value, int):  # taken apart by hand: on 3.11 freeing it could overflow the stack
             value = value["a"] if isinstance(value, dict) else value[0]  # type: ignore[index]

@@ -311,7 +311,9 @@ def on_terminal(command: list[str], code: Path, environ: dict[str, str]) -> tupl
     process = subprocess.Popen(command, cwd=code, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
-    while select.select([mine], [], [], 30)[0]:
+    poll = select.poll()
+    poll.register(mine, select.POLLIN)
+    while poll.poll(30_000):
         try:
             data = os.read(mine, 65536)
         except OSError:  # Linux says EIO where the last writer has gone
