@@ -116,7 +116,7 @@ def describe(error: BaseException, drop: int = 0, *, user_only: bool = False) ->
     else:
         name = _type_name(error)
         fault = Fault(name, text_of(error), name)
-        fault.stack = _frames(error.__traceback__, _FrameChoice(drop, user_only))
+        fault.stack = _frames(_own(error, "__traceback__"), _FrameChoice(drop, user_only))
         fault.trace = _format(fault.stack)
         fault.chain = _chain(error, _FrameChoice(0, user_only))
     fault.notes = _notes(error)
@@ -404,7 +404,7 @@ def _chain(error: BaseException, choice: _FrameChoice, *, cause_only: bool = Fal
             break
         seen.add(id(other))
         related = Related(relation, _type_name(other), text_of(other))
-        related.trace = _format(_frames(other.__traceback__, choice))
+        related.trace = _format(_frames(_own(other, "__traceback__"), choice))
         related.notes = _notes(other)
         chain.append(related)
         rest = _FrameChoice(0, choice.user_only)
@@ -415,15 +415,21 @@ def _chain(error: BaseException, choice: _FrameChoice, *, cause_only: bool = Fal
 def _relatives(error: BaseException, *, cause_only: bool = False) -> list[tuple[str, BaseException]]:
     """Return the exceptions that *error* itself points to, with what they are to it."""
     found: list[tuple[str, BaseException]] = []
-    if error.__cause__ is not None:
-        found.append(("Caused by", error.__cause__))
-    elif error.__context__ is not None and not error.__suppress_context__ and not cause_only:
-        found.append(("While handling", error.__context__))
+    cause, context = _own(error, "__cause__"), _own(error, "__context__")
+    if cause is not None:
+        found.append(("Caused by", cause))
+    elif context is not None and not _own(error, "__suppress_context__") and not cause_only:
+        found.append(("While handling", context))
     if isinstance(error, BaseExceptionGroup):
         members = error.exceptions
         titles = (f"Member {number} of {len(members)}" for number in range(1, _MOST_RELATED + 2))
         found += zip(titles, members, strict=False)
     return found
+
+
+def _own(error: BaseException, name: str) -> Any:
+    """Return what *error* holds as *name*, even if its class puts a property that raises over it."""
+    return getattr(BaseException, name).__get__(error)
 
 
 def _notes(error: BaseException) -> list[str]:

@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+import pytest
+
 from rapid_client.local import Fault, InvokeOptions, MockRuntimeApi, MockSettings, Outcome, Pending
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ FUNCTION: Final = {
     "AWS_LAMBDA_LOG_STREAM_NAME": "s",
     "AWS_REGION": "us-east-1",
 }
+
+
+def skip_where_site_runs() -> None:
+    """Skip where bootstrap has `site` run: a Linux distribution's has rules of its own."""
+    if sys.base_prefix == "/usr":
+        pytest.skip("bootstrap lets `site` run in a distribution's own Python, and that loads `os` and more")
 
 
 class Runtime:

@@ -5,8 +5,17 @@ from __future__ import annotations
 import json
 
 from rapid_client.local import InvokeOptions
-from tests.differential.model import NO_ORJSON, ORJSON, POSTS, UTF8, Case, Expect
+from tests.differential.model import BOOTSTRAP, NO_ORJSON, ORJSON, UTF8, Case, Expect, Setting
 
+IMPORTS_LATE = """
+def handler(event, context):
+    if event == "look":
+        import os
+        return os.environ.get("_X_AMZN_TRACE_ID")
+"""
+WITHOUT_OS = Setting(files={"app.py": IMPORTS_LATE}, bootstrap=True)
+PAST = InvokeOptions(deadline_ms=1)
+FRAMED = Setting(frames=True)
 CLIENT_CONTEXT = json.dumps(
     {
         "custom": {"a": 1},
@@ -90,6 +99,19 @@ HEADERS = [
     _without("no-arn", "Lambda-Runtime-Invoked-Function-Arn"),
     _header("trace-id", "Lambda-Runtime-Trace-Id", "Root=1-2-3;Parent=4;Sampled=1"),
     Case(id="trace-id-is-gone-again", action="context", options=InvokeOptions(deadline_ms=1)),
+    Case(
+        id="trace-id-before-anybody-imports-os",
+        event="wait",
+        options=InvokeOptions(trace_id="Root=1-2-3", deadline_ms=1),
+        setting=WITHOUT_OS,
+    ),
+    Case(id="trace-id-is-gone-when-os-is-imported", event="look", setting=WITHOUT_OS),
+    Case(
+        id="trace-id-after-os-is-imported",
+        event="look",
+        options=InvokeOptions(trace_id="Root=4-5-6"),
+        setting=WITHOUT_OS,
+    ),
     _header("trace-id-empty", "Lambda-Runtime-Trace-Id", ""),
     _header("tenant", "Lambda-Runtime-Aws-Tenant-Id", "t1"),
     _header("tenant-empty", "Lambda-Runtime-Aws-Tenant-Id", ""),
@@ -128,7 +150,13 @@ HEADERS = [
     ),
     _without("no-invocation-id-is-not-sent", "Lambda-Runtime-Invocation-Id"),
     Case(id="the-telemetry-variable-is-gone", action="environment"),
+    Case(id="the-telemetry-variable-is-gone-where-it-was-set", action="environment", setting=FRAMED),
     Case(id="the-standard-streams", action="streams"),
+    Case(id="the-process-around-the-function", action="process"),
+    Case(id="the-process-around-the-function-under-bootstrap", action="process", setting=BOOTSTRAP),
+    Case(id="the-environment-under-bootstrap", action="environment", setting=BOOTSTRAP),
+    Case(id="the-standard-streams-under-bootstrap", action="streams", setting=BOOTSTRAP),
+    Case(id="every-field-of-the-context-under-bootstrap", action="context", options=PAST, setting=BOOTSTRAP),
 ]
 
 
@@ -223,6 +251,13 @@ WORDS_DIFFER: list[tuple[str, bytes]] = [
     ("plus-sign", b"+1"),
 ]
 DEPTH = 200_000
+OURS_TOO_DEEP = (
+    "Unable to unmarshal input: maximum recursion depth exceeded while decoding a JSON {} from a string"
+)
+# Newer interpreters say how much of the stack was used; ours says the same everywhere.
+THEIRS_TOO_DEEP = OURS_TOO_DEEP.replace(
+    "maximum recursion depth exceeded", r"(?:maximum recursion depth exceeded|Stack overflow \(.*\))"
+)
 
 EVENTS = [
     *(Case(id=f"event-{name}", event=body) for name, body in BODIES),
@@ -239,8 +274,22 @@ EVENTS = [
         )
         for name, body in WORDS_DIFFER
     ),
-    Case(id="event-too-deep-array", event=b"[" * DEPTH + b"]" * DEPTH, compare=POSTS),
-    Case(id="event-too-deep-object", event=b'{"a":' * DEPTH + b"1" + b"}" * DEPTH, compare=POSTS),
+    *(
+        Case(
+            id=f"event-too-deep-{kind}",
+            event=body,
+            ours=Expect(
+                call="error", error_type="Runtime.UnmarshalError", message=OURS_TOO_DEEP.format(kind)
+            ),
+            theirs=Expect(
+                call="error", error_type="Runtime.UnmarshalError", message=THEIRS_TOO_DEEP.format(kind)
+            ),
+        )
+        for kind, body in (
+            ("array", b"[" * DEPTH + b"]" * DEPTH),
+            ("object", b'{"a":' * DEPTH + b"1" + b"}" * DEPTH),
+        )
+    ),
     Case(id="event-above-one-chunk", event={"text": "é" * 5000}),
     Case(id="event-of-a-megabyte", event={"text": "x" * 1_000_000}),
     Case(id="event-in-a-utf8-environment", event={"é": "ü"}, setting=UTF8),

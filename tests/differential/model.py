@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 Field = Literal["posts", "stdout", "stderr", "frames", "exit", "asked"]
 ALL: tuple[Field, ...] = ("posts", "stdout", "stderr", "frames", "exit")
-#: What a caller sees: for cases where awslambdaric's log or its way to end differ by intention.
-POSTS: tuple[Field, ...] = ("posts", "exit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +28,7 @@ class Setting:
         frames: Whether there is a telemetry descriptor.
         snapstart: Whether the restore endpoints exist.
         unset: Common variables to leave out.
+        bootstrap: Whether ours is started by ``bootstrap``, without ``site``, rather than as a module.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -38,12 +37,14 @@ class Setting:
     frames: bool = False
     snapstart: bool = False
     unset: tuple[str, ...] = ()
+    bootstrap: bool = False
 
 
 PLAIN = Setting()
 UTF8 = Setting(env={"AWS_EXECUTION_ENV": "AWS_Lambda_python3.13"})
 
 
+BOOTSTRAP = Setting(bootstrap=True)
 #: awslambdaric has one engine only; ours has to agree with it with both.
 ORJSON = Setting(env={"RAPID_JSON": "orjson"})
 NO_ORJSON = "" if find_spec("orjson") else "orjson is not installed"

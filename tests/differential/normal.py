@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ def _frame_in_text(path: str) -> str:
 
 _RUNTIME_FRAME = re.compile(_frame_in_text(_RUNTIME_PATH))
 _HELPER_FRAME = re.compile(_frame_in_text(_HELPER_PATH) + r"(?=[ \u00a0]+File)")
+# How deep a recursion gets depends on the runtime's own frames.
+_REPEATED = re.compile(r"(Previous line repeated) 9\d\d more")
 _HEADER = 16
 
 
@@ -93,7 +96,7 @@ def text(output: bytes) -> str:
     whole = _TIME.sub(lambda found: "<time.ms>" if found[1] else "<time>", whole)
     whole = "".join(_line(line) for line in whole.splitlines(keepends=True)) if "{" in whole else whole
     whole = _RUNTIME_FRAME.sub("<runtime>", _HELPER_FRAME.sub("", whole))
-    return re.sub("(<runtime>)+", "<runtime>", whole)
+    return re.sub("(<runtime>)+", "<runtime>", _REPEATED.sub(r"\1 <many> more", whole))
 
 
 def frames(data: bytes) -> list[tuple[str, str]]:
@@ -127,7 +130,8 @@ def _frames(trace: list[str]) -> list[str]:
     helper = rf'  File "{_HELPER_PATH}"'
     trace = [entry for entry in trace if not re.match(helper, entry) or entry is trace[-1]]
     kept = [entry for entry in trace if not re.match(rf'  File "{_RUNTIME_PATH}"', entry)]
-    return ["<runtime>", *kept] if len(kept) < len(trace) else kept
+    cut = ["<runtime>"] if len(kept) < len(trace) else []
+    return cut + [_REPEATED.sub(r"\1 <many> more", entry) for entry in kept]
 
 
 def _without_frames(body: Any) -> Any:
@@ -141,7 +145,8 @@ def _cause(header: str) -> Any:
     runtime = re.compile(_RUNTIME_PATH)
     for exception in cause["exceptions"]:
         frames = [frame for frame in exception["stack"] if not runtime.fullmatch(frame["path"])]
-        exception["stack"] = (["<runtime>"] if len(frames) < len(exception["stack"]) else []) + frames
+        cut = ["<runtime>"] if len(frames) < len(exception["stack"]) else []
+        exception["stack"] = cut + [frame for frame, _ in itertools.groupby(frames)]
     # awslambdaric sends a set.
     cause["paths"] = {"<runtime>" if runtime.fullmatch(path) else path for path in cause["paths"]}
     return cause

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rapid_client.local import RecordedRequest
     from tests.differential.model import Case, Field, Setting
 
-MODULES: Final = {"awslambdaric": "awslambdaric", "rapid_client": "rapid_client"}
 FUNCTION: Final = Path(__file__).parent / "functions" / "app.py"
 NONCE: Final = "Lambda-Runtime-Invocation-Id"
 #: Seconds after which a process that neither asks for an event nor ends is killed.
@@ -75,11 +74,13 @@ class Side:
         runtime: ``awslambdaric`` or ``rapid_client``.
         setting: How it is started.
         folder: The task folder, shared by both sides, so that paths are the same.
-        output: A folder for what the process writes.
+        python: The interpreter for ``bootstrap``.
     """
 
-    def __init__(self, runtime: str, setting: Setting, folder: Path, output: Path) -> None:
-        self.runtime, self.setting, self.folder = runtime, setting, folder
+    def __init__(self, runtime: str, setting: Setting, folder: Path, python: Path) -> None:
+        self.runtime, self.setting, self.folder, self._python = runtime, setting, folder, python
+        output = folder.parent / runtime
+        output.mkdir()
         self.mock = MockRuntimeApi(settings=MockSettings(snapstart=setting.snapstart, timeout=3.0)).start()
         self._files = [(output / name).open("w+b", buffering=0) for name in ("stdout", "stderr", "frames")]
         self._read = [0, 0, 0]
@@ -143,7 +144,11 @@ class Side:
         environ |= self.setting.env
         for name in self.setting.unset:
             environ.pop(name, None)
-        command = [sys.executable, "-m", MODULES[self.runtime]]
+        if self.setting.bootstrap and self.runtime == "rapid_client":
+            environ["RAPID_PYTHON"] = str(self._python)
+            command = [str(ROOT / "bootstrap")]
+        else:
+            command = [sys.executable, "-m", self.runtime]
         if self.setting.handler is not None:
             command.append(self.setting.handler)
         self._process = subprocess.Popen(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.differential import cases_errors, cases_events, cases_logs, cases_results, cases_start, normal
+from tests.differential.model import PLAIN, Case
 from tests.differential.sides import FUNCTION, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.differential.model import Case, Expect, Setting
+    from tests.differential.model import Expect, Setting
     from tests.differential.sides import Observed
 
 CASES = [
@@ -28,19 +29,40 @@ CASES = [
 NUMBERS = {case.id: number for number, case in enumerate(CASES)}
 
 
-class Pairs:
-    """Both runtimes under every setting that a case asked for, started once."""
+#: How many settings have running processes at most: two of 25 MB each.
+KEPT_RUNNING = 8
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+
+class Pairs:
+    """Both runtimes under the settings that cases asked for last.
+
+    Args:
+        folder: For the task folders and what the processes write.
+        python: An interpreter without start-up files of its own, for ``bootstrap``.
+    """
+
+    def __init__(self, folder: Path, python: Path) -> None:
+        self._folder, self._python = folder, python
+        self._made = 0
         self._sides: list[tuple[Setting, Side, Side]] = []
 
     def get(self, setting: Setting) -> tuple[Side, Side]:
         """Return ours and theirs under *setting*."""
-        for known, ours, theirs in self._sides:
-            if known is setting:
-                return ours, theirs
-        base = self._folder / f"{len(self._sides)}"
+        found = [known for known in self._sides if known[0] is setting] or [self._make(setting)]
+        self._sides = [known for known in self._sides if known[0] is not setting] + found
+        while len(self._sides) > KEPT_RUNNING:
+            _, *oldest = self._sides.pop(0)
+            _close(oldest)
+        return found[0][1], found[0][2]
+
+    def close(self) -> None:
+        """End all processes."""
+        for _, *sides in self._sides:
+            _close(sides)
+
+    def _make(self, setting: Setting) -> tuple[Setting, Side, Side]:
+        self._made += 1
+        base = self._folder / f"{self._made}"
         task = base / "task"
         task.mkdir(parents=True)
         shutil.copy(FUNCTION, task / "app.py")
@@ -48,24 +70,21 @@ class Pairs:
             path = task / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(source if isinstance(source, bytes) else source.encode())
-        sides = []
-        for runtime in ("rapid_client", "awslambdaric"):
-            (base / runtime).mkdir()
-            sides.append(Side(runtime, setting, task, base / runtime))
-        self._sides.append((setting, sides[0], sides[1]))
-        return sides[0], sides[1]
+        ours, theirs = (
+            Side(runtime, setting, task, self._python) for runtime in ("rapid_client", "awslambdaric")
+        )
+        return setting, ours, theirs
 
-    def close(self) -> None:
-        """End all processes."""
-        for _, ours, theirs in self._sides:
-            ours.close()
-            theirs.close()
+
+def _close(sides: list[Side]) -> None:
+    for side in sides:
+        side.close()
 
 
 @pytest.fixture(scope="session")
-def pairs(official: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+def pairs(official: str, clean_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
     """Return the processes of the session; skip where awslambdaric is not installed."""
-    found = Pairs(tmp_path_factory.mktemp("differential"))
+    found = Pairs(tmp_path_factory.mktemp("differential"), clean_python)
     yield found
     found.close()
 
@@ -92,6 +111,17 @@ def test_both_do_the_same_or_ours_does_better(pairs: Pairs, case: Case) -> None:
                 assert len(mine) > len(others), case.id
             else:
                 assert mine == others, f"{part} of {case.id}"
+
+
+@pytest.mark.parametrize("event", ["dict", "bytes"])
+def test_a_response_has_the_same_header_lines(pairs: Pairs, event: str) -> None:
+    """Host, media type, length, user agent and the echo are sent; `Accept` says nothing and is left out."""
+    case = Case(id="", action="result", event=event, setting=PLAIN)
+    seen = [side.run(case, 0).last for side in pairs.get(PLAIN)]
+    names = [{name.lower() for name, _ in post.headers} for post in seen if post]
+    assert names[0] == names[1] - {"accept"}
+    assert [post.header("user-agent") != "" for post in seen if post] == [True, True]
+    assert [post.header("content-length") == str(len(post.body)) for post in seen if post] == [True, True]
 
 
 def check(observed: Observed, expect: Expect, who: str) -> None:

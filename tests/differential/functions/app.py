@@ -1,5 +1,8 @@
 """The function that both runtimes run: the request id says what it does."""
 
+# What people write, good style or not, is what is tested here.
+# ruff: noqa: B904, C408, DTZ001, F601, ICN001, LOG015, PLW0108, PYI024, SIM115, UP042
+
 from __future__ import annotations
 
 import asyncio
@@ -9,9 +12,13 @@ import datetime
 import decimal
 import enum
 import fractions
+import json
 import logging
 import os
+import pathlib
+import signal
 import sys
+import threading
 import types
 import uuid
 import warnings
@@ -115,15 +122,24 @@ class Unknown:
     """Nothing that JSON has."""
 
 
+EMPTY: dict[str, int] = {}
 Point = collections.namedtuple("Point", "x y")
 SURROGATE = "\ud800"
 
 
 def circle() -> Any:
     """Return a list in itself."""
-    ring = []
+    ring: list[Any] = []
     ring.append(ring)
     return ring
+
+
+def too_deep(kind: Any) -> Any:
+    """Return what is nested beyond any limit."""
+    value: Any = 1
+    for _ in range(200_000):
+        value = [value] if kind is list else {"a": value}
+    return value
 
 
 def coroutine() -> Any:
@@ -168,7 +184,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "datetime": lambda: [datetime.datetime(2026, 1, 2, 3, 4, 5), datetime.date(2026, 1, 2)],
     "uuid": lambda: uuid.UUID(int=1),
     "dataclass": lambda: Data(1),
-    "generator": lambda: (item for item in ()),
+    "generator": lambda: (item for item in [1]),
     "coroutine": coroutine,
     "deque": lambda: collections.deque([1]),
     "mappingproxy": lambda: types.MappingProxyType({}),
@@ -191,6 +207,47 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "user-dict": lambda: collections.UserDict({"a": 1}),
     "str-subclass": lambda: [type("S", (str,), {})("s")],
     "int-subclass": lambda: [type("I", (int,), {})(5), type("F", (float,), {})(5.5)],
+    "key-bool": lambda: {True: 1, False: 2},
+    "key-none": lambda: {None: 1, "null": 2},
+    "key-int-enum": lambda: {Number.ONE: 1},
+    "key-enum": lambda: {Colour.RED: 1},
+    "key-decimal": lambda: {decimal.Decimal("1.5"): 1},
+    "key-big-int": lambda: {10**30: 1},
+    "key-float": lambda: {1e16: 1, 0.1: 2},
+    "key-datetime": lambda: {datetime.date(2026, 1, 1): 1},
+    "key-str-subclass": lambda: {type("S", (str,), {})("s"): 1},
+    "key-bytes-invalid": lambda: {b"\xff": 1},
+    "asdict-no-dict": lambda: [type("D", (), {"_asdict": lambda self: [1]})()],
+    "asdict-attribute": lambda: [type("D", (dict,), {"_asdict": 5})(a=1)],
+    "asdict-of-a-dict": lambda: type("D", (dict,), {"_asdict": lambda self: {"b": 2}})(a=1),
+    "asdict-class": lambda: AsDict,
+    "asdict-fails": lambda: type("D", (), {"_asdict": lambda self: {}["k"]})(),
+    "list-subclass": lambda: type("L", (list,), {})([1, 2]),
+    "tuple-subclass": lambda: type("T", (tuple,), {})((1, 2)),
+    "dict-subclass": lambda: type("D", (dict,), {})(a=1),
+    "odd-int": lambda: type("I", (int,), {"__str__": lambda self: "x", "__repr__": lambda self: "y"})(5),
+    "odd-float": lambda: type("F", (float,), {"__str__": lambda self: "x", "__repr__": lambda self: "y"})(5.5),
+    "odd-str": lambda: type("S", (str,), {"__str__": lambda self: "x", "__repr__": lambda self: "y"})("z"),
+    "bytearray-inside": lambda: [bytearray(b"x")],
+    "memoryview-inside": lambda: {"a": memoryview(b"x")},
+    "bytes-subclass-inside": lambda: [Bytes(b"x")],
+    "generator-inside": lambda: [item for item in [1]] + [(item for item in [1])],
+    "empty-text": lambda: "",
+    "zero": lambda: 0,
+    "minus-zero": lambda: -0.0,
+    "float": lambda: 5e-324,
+    "controls": lambda: "".join(map(chr, range(0x20))) + "\x7f\x80\x9f\xa0",
+    "decimal-odd": lambda: [decimal.Decimal(text) for text in ("0E-10", "-0", "1E-7", "123456789012345678901.5")],
+    "decimal-alone": lambda: decimal.Decimal("1.0"),
+    "decimal-subclass": lambda: [type("D", (decimal.Decimal,), {"__str__": lambda self: "x"})("2.50")],
+    "too-deep": lambda: too_deep(list),
+    "too-deep-dict": lambda: too_deep(dict),
+    "exception": lambda: ValueError("v"),
+    "function": lambda: len,
+    "type-error-in-repr": lambda: [type("R", (), {"__repr__": lambda self: 1 / 0})()],
+    "time": lambda: datetime.time(1, 2),
+    "timedelta": lambda: datetime.timedelta(1),
+    "path": lambda: pathlib.Path("/x"),
     "ellipsis": lambda: ...,
     "range": lambda: range(3),
     "large": lambda: [{"key": index, "text": "é" * 5, "number": index / 7} for index in range(300)],
@@ -239,7 +296,7 @@ def group() -> Any:
 def chained() -> Any:
     """Raise an error from another one."""
     try:
-        {}["k"]
+        EMPTY["k"]
     except KeyError as error:
         raise ValueError("outer") from error
 
@@ -247,7 +304,7 @@ def chained() -> Any:
 def in_context() -> Any:
     """Raise an error while handling another one."""
     try:
-        {}["k"]
+        EMPTY["k"]
     except KeyError:
         raise ValueError("outer")
 
@@ -276,7 +333,7 @@ def leave(code: Any) -> Any:
 
 def generated() -> Any:
     """Fail in code that has no source."""
-    exec("def f() -> Any:\n    raise ValueError('no source')\nf()", {})  # noqa: S102
+    exec("def f() -> Any:\n    raise ValueError('no source')\nf()", {})
 
 
 def several_lines() -> Any:
@@ -319,6 +376,18 @@ ERRORS: dict[str, Callable[[], Any]] = {
     "interrupt": lambda: throw(KeyboardInterrupt()),
     "generator-exit": lambda: throw(GeneratorExit()),
     "cancelled": lambda: throw(asyncio.CancelledError()),
+    "syntax": lambda: compile("a = = 1", "<text>", "exec"),
+    "import-error": lambda: __import__("nosuchmod"),
+    "unicode-error": lambda: b"\xff".decode(),
+    "json-error": lambda: json.loads("{"),
+    "class-error": lambda: throw(ValueError),
+    "empty-name": lambda: throw(type("", (Exception,), {})("nameless")),
+    "str-subclass": lambda: throw(ValueError(type("S", (str,), {"__str__": lambda self: "other"})("s"))),
+    "str-not-str": lambda: throw(type("E", (Exception,), {"__str__": lambda self: 5})()),
+    "spaces": lambda: throw(ValueError("  indented\n    more\n\n")),
+    "control-characters": lambda: throw(ValueError("\x00\x01\x1b[31m\x85\x0b\x0c")),
+    "timeout": lambda: throw(TimeoutError(110, "timed out")),
+    "warning": lambda: throw(UserWarning("w")),
     "base": lambda: throw(BaseException("base")),
     "stop-iteration": lambda: throw(StopIteration(1)),
     "os-exit": lambda: os._exit(3),
@@ -397,6 +466,10 @@ LOGS: dict[str, Callable[[], Any]] = {
     "empty": lambda: logging.warning(""),
     "object": lambda: logging.warning(Unknown.__name__),
     "number": lambda: logging.warning(5),
+    "wrong-argument": lambda: logging.warning("%d", "x"),
+    "tuple-key": lambda: logging.warning({(1, 2): 3}),
+    "surrogate": lambda: logging.warning(SURROGATE),
+    "no-exception": lambda: logging.error("nothing", exc_info=True),  # noqa: LOG014
     "root-level": lambda: print(logging.getLogger().level, len(logging.getLogger().handlers)),
     "names": lambda: print(
         [type(h).__name__ for h in logging.getLogger().handlers],
@@ -414,11 +487,34 @@ def context_log(event: Any, context: Any) -> Any:
     """Log through the context."""
     context.log("x")
     context.log("y\n")
+    context.log("é")
+    context.log({"a": 1})
+    context.log(5)
+    context.log("")
 
 
 def environment(event: Any, context: Any) -> Any:
     """Return what is left of the environment."""
     return sorted(name for name in os.environ if name.startswith(("_", "AWS", "LAMBDA")))
+
+
+def process(event: Any, context: Any) -> Any:
+    """Return what is around the function."""
+    return {
+        "path": [entry.replace(sys.prefix, "<prefix>") for entry in sys.path],
+        "arguments": sys.argv[1:],
+        "folder": os.getcwd(),
+        "module": [__name__, __file__, getattr(__spec__, "name", None)],
+        "main": sys.modules["__main__"].__name__,
+        "thread": threading.current_thread() is threading.main_thread(),
+        "recursion": sys.getrecursionlimit(),
+        "signals": [
+            str(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGHUP)
+        ],
+        "hooks": [sys.excepthook is sys.__excepthook__, sys.displayhook is sys.__displayhook__],
+        "files": len(os.listdir("/proc/self/fd")) < 20,
+        "user": os.getpid() == os.getpgid(0),
+    }
 
 
 def streams(event: Any, context: Any) -> Any:
@@ -438,5 +534,6 @@ ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "log": log,
     "context-log": context_log,
     "environment": environment,
+    "process": process,
     "streams": streams,
 }
