@@ -412,6 +412,17 @@ def test_a_deadline_that_cannot_be_read_leaves_no_time(start: Starter, value: st
     assert runtime.call(omit=(name,), headers=() if value is None else ((name, value),)) == 0
 
 
+def test_no_variable_is_invented(start: Starter) -> None:
+    """The function sees the variables that the platform has set; libraries draw conclusions from others."""
+    runtime = start("import os\ndef handler(event, context):\n    return sorted(os.environ)\n", GIVEN="1")
+
+    names = set(runtime.call())
+    assert {"GIVEN", "LAMBDA_TASK_ROOT"} <= names
+    assert (
+        names & {"AWS_EXECUTION_ENV", "_X_AMZN_TRACE_ID", "LAMBDA_RUNTIME_DIR", "PYTHONNOUSERSITE"} == set()
+    )
+
+
 # What the Runtime API refuses...
 
 
@@ -443,13 +454,8 @@ def test_a_response_that_is_too_large_is_refused_for_real(start: Starter) -> Non
 
     assert runtime.invoke(7_000_000).kind == "too-large"
     assert runtime.call(3) == "xxx"
-    assert [path.rpartition("/")[2] for path in runtime.paths()] == [
-        "next",
-        "response",
-        "next",
-        "response",
-        "next",
-    ][: len(runtime.paths())]
+    calls = [path.rpartition("/")[2] for path in runtime.paths()]
+    assert calls[:4] == ["next", "response", "next", "response"]
     assert "was refused: status 413" in runtime.log[0]
 
 
@@ -653,6 +659,15 @@ def test_a_refused_init_error_is_said_and_ends_the_process(start: Starter) -> No
         "Request to Lambda Runtime '/2018-06-01/runtime/init/error' endpoint failed."
         " Reason: '403'. Response body: 'b'no''"
     )
+
+
+def test_an_init_error_that_breaks_the_runtime_api(start: Starter) -> None:
+    """After a 500 for it the process ends with one more line, on standard error."""
+    runtime = start("1 / 0", faults=[Fault("init/error", Reply(status=500, body=b"broken"))])
+
+    assert runtime.exit_code() == 1
+    assert runtime.stderr.count("\n") == 1
+    assert "status 500 'broken'" in runtime.stderr
 
 
 @pytest.mark.parametrize(("choice", "importlib"), [("full", True), ("user", False)])

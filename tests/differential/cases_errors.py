@@ -29,7 +29,6 @@ SAME = [
     "class-error",
     "empty-name",
     "str-subclass",
-    "str-not-str",
     "spaces",
     "control-characters",
     "timeout",
@@ -96,6 +95,13 @@ ERRORS = [
         action="error",
         event="silent",
         ours=Expect(call="error", error_type="Silent", exit="lives"),
+        theirs=Expect(call="nothing", exit=1),
+    ),
+    Case(
+        id="error-whose-text-is-no-text",
+        action="error",
+        event="str-not-str",
+        ours=Expect(call="error", error_type="E", exit="lives"),
         theirs=Expect(call="nothing", exit=1),
     ),
     Case(

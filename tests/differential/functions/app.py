@@ -122,8 +122,8 @@ class Unknown:
     """Nothing that JSON has."""
 
 
-EMPTY: dict[str, int] = {}
 Point = collections.namedtuple("Point", "x y")
+EMPTY: dict[str, int] = {}
 SURROGATE = "\ud800"
 
 
@@ -221,23 +221,27 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "asdict-attribute": lambda: [type("D", (dict,), {"_asdict": 5})(a=1)],
     "asdict-of-a-dict": lambda: type("D", (dict,), {"_asdict": lambda self: {"b": 2}})(a=1),
     "asdict-class": lambda: AsDict,
-    "asdict-fails": lambda: type("D", (), {"_asdict": lambda self: {}["k"]})(),
+    "asdict-fails": lambda: type("D", (), {"_asdict": lambda self: EMPTY["k"]})(),
     "list-subclass": lambda: type("L", (list,), {})([1, 2]),
     "tuple-subclass": lambda: type("T", (tuple,), {})((1, 2)),
     "dict-subclass": lambda: type("D", (dict,), {})(a=1),
     "odd-int": lambda: type("I", (int,), {"__str__": lambda self: "x", "__repr__": lambda self: "y"})(5),
-    "odd-float": lambda: type("F", (float,), {"__str__": lambda self: "x", "__repr__": lambda self: "y"})(5.5),
+    "odd-float": lambda: type("F", (float,), {"__str__": lambda self: "x", "__repr__": lambda self: "y"})(
+        5.5
+    ),
     "odd-str": lambda: type("S", (str,), {"__str__": lambda self: "x", "__repr__": lambda self: "y"})("z"),
     "bytearray-inside": lambda: [bytearray(b"x")],
     "memoryview-inside": lambda: {"a": memoryview(b"x")},
     "bytes-subclass-inside": lambda: [Bytes(b"x")],
-    "generator-inside": lambda: [item for item in [1]] + [(item for item in [1])],
+    "generator-inside": lambda: [1, (item for item in [1])],
     "empty-text": lambda: "",
     "zero": lambda: 0,
     "minus-zero": lambda: -0.0,
     "float": lambda: 5e-324,
     "controls": lambda: "".join(map(chr, range(0x20))) + "\x7f\x80\x9f\xa0",
-    "decimal-odd": lambda: [decimal.Decimal(text) for text in ("0E-10", "-0", "1E-7", "123456789012345678901.5")],
+    "decimal-odd": lambda: [
+        decimal.Decimal(text) for text in ("0E-10", "-0", "1E-7", "123456789012345678901.5")
+    ],
     "decimal-alone": lambda: decimal.Decimal("1.0"),
     "decimal-subclass": lambda: [type("D", (decimal.Decimal,), {"__str__": lambda self: "x"})("2.50")],
     "too-deep": lambda: too_deep(list),
