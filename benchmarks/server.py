@@ -1,7 +1,7 @@
 """One raw-socket server with canned replies: one thread, blocking, as little work as can be.
 
 What it sends is what the real Runtime API sends, byte by byte (Go's header order, ``Date``, events over
-2,047 bytes chunked), made ahead of the run. It does in Python what cannot be avoided: four socket calls and
+2,048 bytes chunked), made ahead of the run. It does in Python what cannot be avoided: four socket calls and
 two clock reads per invocation. On one core its time is part of what it measures, the same for every peer.
 """
 

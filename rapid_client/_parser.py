@@ -1,6 +1,6 @@
 """The subset of HTTP/1.1 that the Runtime API may speak, in pieces of any size. No I/O.
 
-Bodies come with a Content-Length, chunked (every event over 2,047 bytes) or, as HTTP allows, up to the
+Bodies come with a Content-Length, chunked (every event over 2,048 bytes) or, as HTTP allows, up to the
 end of the connection. A large body goes straight into its own buffer: see `ResponseParser.room`.
 """
 

@@ -168,6 +168,8 @@ class Starter:
     """
 
     def __init__(self, way: Way, folder: Path, environ: Mapping[str, str]) -> None:
+        if not sys.platform.startswith("linux"):
+            pytest.skip("the runtime is for Linux")
         self.way, self.folder, self.environ = way, folder, environ
         self.task = folder / "task"
         self._stack = ExitStack()

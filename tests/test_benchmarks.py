@@ -58,11 +58,11 @@ def test_a_short_event_is_sent_as_the_runtime_api_sends_it() -> None:
 
 
 def test_a_long_event_is_sent_chunked() -> None:
-    """From 2,048 bytes on an event comes as one chunk and an empty one."""
+    """Over 2,048 bytes an event comes as one chunk and an empty one."""
     short, long = Reply(b"1" * LIMIT, "id", 1).wire, Reply(b"1" * (LIMIT + 1), "id", 1).wire
 
-    assert short.endswith(b"\r\nContent-Length: 2047\r\n\r\n" + b"1" * 2047)
-    assert long.endswith(b"\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n" + b"1" * 2048 + b"\r\n0\r\n\r\n")
+    assert short.endswith(b"\r\nContent-Length: 2048\r\n\r\n" + b"1" * 2048)
+    assert long.endswith(b"\r\nTransfer-Encoding: chunked\r\n\r\n801\r\n" + b"1" * 2049 + b"\r\n0\r\n\r\n")
 
 
 # How it is judged...

@@ -112,14 +112,16 @@ def test_an_exception_during_an_invocation(start: Starter) -> None:
     assert runtime.call() == "answered"
 
 
-def test_an_exception_while_waiting(start: Starter) -> None:
-    """What the handler raises while no event comes ends the process, non-zero and with its trace."""
-    runtime = start(SOURCE.format(action="raise ValueError('terminated')")).ready()
+@pytest.mark.parametrize("kind", ["ValueError", "TimeoutError", "ConnectionResetError"])
+def test_an_exception_while_waiting(start: Starter, kind: str) -> None:
+    """What the handler raises while no event comes ends the process: it is no lost connection."""
+    runtime = start(SOURCE.format(action=f"raise {kind}('terminated')")).ready()
     runtime.kill(signal.SIGTERM)
 
     assert runtime.exit_code() == 1
-    assert runtime.stderr.endswith("ValueError: terminated\n")
+    assert runtime.stderr.endswith(f"{kind}: terminated\n")
     assert runtime.log == ["signal 15", "atexit"]
+    assert runtime.mock.calls("next") == 1
 
 
 @pytest.mark.parametrize("busy", [False, True])

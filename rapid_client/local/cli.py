@@ -11,6 +11,7 @@ import click
 
 import rapid_client
 from rapid_client.errors import ConfigError
+from rapid_client.local._commands._stdout import complaint, forget_stdout
 from rapid_client.local._commands.event import event
 from rapid_client.local._commands.invoke import invoke
 
@@ -41,8 +42,8 @@ def main(argv: list[str] | None = None) -> int:
         argv: The arguments without the program's name; None takes the process's.
 
     Returns:
-        The exit code: 0 for success, 1 where the function failed, 2 for a wrong command line,
-        130 after Ctrl-C.
+        The exit code: 0 for success, 1 where the function failed or standard output cannot be written to,
+        2 for a wrong command line or an interpreter that cannot run the runtime, 130 after Ctrl-C.
     """
     try:
         with _ended_by_signals():
@@ -56,11 +57,26 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as exc:
         print(f"rapid: {exc}", file=sys.stderr)
         return USAGE_ERROR
+    except OSError as exc:
+        if not _stdout_refuses():
+            raise
+        forget_stdout()
+        print(f"rapid: {complaint(exc.strerror)}", file=sys.stderr)
+        return 1
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except _Ended as exc:
         return 128 + exc.number
     return code if isinstance(code, int) else 0
+
+
+def _stdout_refuses() -> bool:
+    """Whether standard output does not take what is in its buffer: the help, that click writes, for one."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 class _Ended(BaseException):

@@ -10,11 +10,11 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 INVOKE: Final = "/2015-03-31/functions/function/invocations"
 #: Seconds within which it answers; its own time limit for a function is shorter.
@@ -68,7 +68,7 @@ class Emulator:
         self.address, self._front = (f"127.0.0.1:{port}" for port in _free_ports())
         options = ["--runtime-api-address", self.address]
         options += ["--runtime-interface-emulator-address", self._front, "--log-level", "error"]
-        # Its own session, so that what it started ends with it.
+        # Its own session: Ctrl-C in the terminal is ours to handle.
         self._process = subprocess.Popen(
             [str(binary), *options, *command],
             cwd=folder,
@@ -78,7 +78,6 @@ class Emulator:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._runtimes: set[int] = set()
         try:
             self._wait()
         except BaseException:
@@ -93,11 +92,10 @@ class Emulator:
 
     def close(self) -> None:
         """End it and its runtime, which is in a process group of its own."""
-        for child in _children(self._process.pid):
-            self._runtimes.add(child)
+        runtimes = _children(self._process.pid)
         self._process.kill()
         self._process.wait()
-        for child in self._runtimes:
+        for child in runtimes:
             try:
                 os.kill(child, signal.SIGKILL)
             except ProcessLookupError:
@@ -138,10 +136,12 @@ def _free_ports() -> tuple[int, int]:
         return first.getsockname()[1], second.getsockname()[1]
 
 
-def _children(pid: int) -> list[int]:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            found = file.read().split()
-    except OSError:
-        return []
-    return [int(child) for child in found]
+def _children(pid: int) -> set[int]:
+    """Return the children of a process, whichever of its threads has started them."""
+    found: set[int] = set()
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found.update(map(int, children.read_text("ascii").split()))
+        except OSError:  # that thread has ended
+            pass
+    return found

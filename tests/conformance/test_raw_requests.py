@@ -297,7 +297,7 @@ def refusal_of_a_small_body(talk: Talk) -> None:
 
 def sizes_of_events(talk: Talk) -> None:
     """Get events on both sides of the limit from which they are chunked."""
-    for number, size in enumerate((0, 1, 2047, 2049, 100_000)):
+    for number, size in enumerate((0, 1, 2047, 2048, 2049, 100_000)):
         asked = talk.api.ask(b"x" * size, f"id-{number}")
         if number:
             talk.note(talk.client.read())

@@ -144,7 +144,7 @@ CASES = [
     ),
     *(
         Case(
-            id=f"log-with-a-tenant-{kind}",
+            id=f"log-{name}-with-a-tenant-{kind}",
             action="log",
             event=name,
             setting=SETTINGS[kind],

@@ -113,6 +113,11 @@ def test_both_do_the_same_or_ours_does_better(pairs: Pairs, case: Case) -> None:
                 assert mine == others, f"{part} of {case.id}"
 
 
+def test_every_case_has_a_name_of_its_own() -> None:
+    """A name stands for one input: its request id is made from it."""
+    assert len(NUMBERS) == len(CASES)
+
+
 @pytest.mark.parametrize("event", ["dict", "bytes"])
 def test_a_response_has_the_same_header_lines(pairs: Pairs, event: str) -> None:
     """Host, media type, length, user agent and the echo are sent; `Accept` says nothing and is left out."""

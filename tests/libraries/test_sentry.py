@@ -35,8 +35,9 @@ def handler(event, context):
         sentry_sdk.capture_message("hello")
     elif event == "raise":
         raise ValueError("boom")
-    elif event == "exit":
-        raise SystemExit(3)
+    elif event == "no json":
+        sentry_sdk.capture_message("hello")
+        return {1}
     return event
 """
 )
@@ -83,6 +84,17 @@ def test_a_message_is_reported_before_the_response(run: Starter, collector: Coll
     [(event, arrived)] = collector.sentry_events()
     assert event["message"] == "hello"
     assert arrived < runtime.mock.requests[3].time
+
+
+def test_a_message_is_reported_before_an_error_of_the_runtime(run: Starter, collector: Collector) -> None:
+    """What was captured by hand is there when `/error` comes for a result that is no JSON."""
+    runtime = run(AT_IMPORT, COLLECTOR=collector.address)
+
+    assert runtime.fail("no json")["errorType"] == "Runtime.MarshalError"
+
+    [(event, arrived)] = collector.sentry_events()
+    assert event["message"] == "hello"
+    assert arrived < runtime.mock.requests[1].time
 
 
 def test_a_set_up_inside_the_handler(run: Starter, collector: Collector) -> None:

@@ -118,12 +118,12 @@ def test_options_leave_headers_out_and_add_others(mock: MockRuntimeApi, client: 
 
 
 @pytest.mark.parametrize(
-    ("size", "chunks"), [(0, []), (2047, []), (2048, [2048]), (100_000, [100_000]), (LIMIT, [LIMIT])]
+    ("size", "chunks"), [(0, []), (2048, []), (2049, [2049]), (100_000, [100_000]), (LIMIT, [LIMIT])]
 )
-def test_events_over_2047_bytes_are_chunked(
+def test_events_over_2048_bytes_are_chunked(
     mock: MockRuntimeApi, client: Client, size: int, chunks: list[int]
 ) -> None:
-    """An event has Content-Length up to 2,047 bytes and is one chunk beyond, as from Go's net/http."""
+    """An event has Content-Length up to 2,048 bytes and is one chunk beyond, as from Go's net/http."""
     mock.invoke(b"x" * size)
     seen = client.next()
     assert (len(seen.body), seen.chunks) == (size, chunks)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,7 @@ def test_close_ends_every_wait(wait: Callable[[MockRuntimeApi], object]) -> None
 
     thread = threading.Thread(target=target)
     thread.start()
+    until_waiting(thread)
     with Client(mock) as client:
         client.send(NEXT)
         mock.wait_for("next")
@@ -92,6 +94,17 @@ def test_close_ends_every_wait(wait: Callable[[MockRuntimeApi], object]) -> None
     assert "was closed" in str(errors[0])
     with pytest.raises(MockClosedError):
         mock.invoke(b"{}")
+
+
+def until_waiting(thread: threading.Thread) -> None:
+    """Wait until *thread* waits for a condition: until then there is no wait to end."""
+    limit = time.monotonic() + 30
+    while time.monotonic() < limit:
+        frame = sys._current_frames().get(thread.ident or 0)
+        if frame is not None and frame.f_code is threading.Condition.wait.__code__:
+            return
+        time.sleep(0.002)
+    raise AssertionError("the thread does not wait for anything")
 
 
 def test_timeouts_say_what_was_seen() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -27,25 +28,34 @@ def read_event(text: str) -> bytes:
             raise click.UsageError(f"--event {text!r} cannot be read: {exc.strerror}") from None
     if text in sample_names():
         return load_sample(text)
+    event = text.encode(errors="surrogateescape")  # as the command line had it
+    if text.lstrip().startswith(("{", "[", '"')):
+        return _checked(event, "--event")
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        return _checked(event, "--event")
+    except click.UsageError:
+        if "/" in text or text.endswith(".json"):
+            raise click.UsageError(f"--event: there is no file {_short(text)!r}") from None
         raise click.UsageError(
             f"--event {_short(text)!r} is neither - (standard input), nor an existing file,"
             f" nor a sample event ({', '.join(sample_names())}), nor JSON"
         ) from None
-    return text.encode()
 
 
 def _checked(event: bytes, source: str) -> bytes:
     """Return *event* if it is JSON: what a function could not read is better said here."""
     try:
-        json.loads(event.decode("utf-8-sig"))
+        json.loads(event.decode("utf-8-sig"), parse_constant=_refuse)
     except RecursionError:
         return event
     except ValueError as exc:
         raise click.UsageError(f"{source} is not JSON in UTF-8: {exc}") from None
     return event
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Python's own parser takes NaN, Infinity and -Infinity."""
+    raise ValueError(f"it holds {constant}, which JSON does not have")
 
 
 def _is_file(path: Path) -> bool:

@@ -81,7 +81,7 @@ class ProgressBar:
 
 def show_table(results: Sequence[InvokeResult], screen: Console) -> None:
     """Show what cold and warm invocations took."""
-    table = Table(title=f"{len(results)} invocations", title_justify="left")
+    table = Table()
     table.add_column("")
     for name in ("count", "init ms", "median ms", "fastest", "p95", "slowest", "peak MB"):
         table.add_column(name, justify="right")
@@ -90,6 +90,7 @@ def show_table(results: Sequence[InvokeResult], screen: Console) -> None:
     for name, group in (("cold", cold), ("warm", warm)):
         if group:
             table.add_row(name, *_row(group))
+    screen.print(f"{len(results)} invocation{'' if len(results) == 1 else 's'}", markup=False)
     screen.print(table)
 
 

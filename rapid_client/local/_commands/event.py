@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from rapid_client.local._commands._stdout import write_stdout
 from rapid_client.local.samples import load_sample, sample_names
 
 
 @click.command()
 @click.argument("name", required=False)
 def event(name: str | None) -> None:
-    r"""Print the sample event NAME; without a name, list the samples.
+    """Print the sample event NAME; without a name, list the samples.
 
     \b
     rapid event s3 > event.json
     rapid invoke app.handler --event s3
-    """
+    """  # noqa: D301 - click wants the backspace character itself
     if name is None:
-        print("\n".join(sample_names()))
+        write_stdout("".join(f"{known}\n" for known in sample_names()).encode())
         return
     try:
         text = load_sample(name)
@@ -27,5 +26,4 @@ def event(name: str | None) -> None:
         raise click.UsageError(
             f"there is no sample event {name!r}: use one of {', '.join(sample_names())}"
         ) from None
-    sys.stdout.buffer.write(text)
-    sys.stdout.flush()
+    write_stdout(text)

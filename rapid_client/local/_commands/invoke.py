@@ -11,6 +11,8 @@ import click
 
 from rapid_client.local import InvokeOptions
 from rapid_client.local._commands._events import read_event
+from rapid_client.local._commands._numbers import Seconds, WholeNumber
+from rapid_client.local._commands._stdout import write_stdout
 from rapid_client.local._commands._view import LogView, ProgressBar, console, show_table
 from rapid_client.local.environment import FunctionOptions
 from rapid_client.local.function import LocalFunction
@@ -39,7 +41,8 @@ NEWLINE: Final = b"\n"
 @click.option(
     "-t",
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=900),
+    type=Seconds(min=0, min_open=True, max=900),
+    metavar="SECONDS",
     default=3.0,
     show_default=True,
     help="Seconds that an invocation may take.",
@@ -47,7 +50,8 @@ NEWLINE: Final = b"\n"
 @click.option(
     "-n",
     "--repeat",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
+    metavar="TIMES",
     default=1,
     show_default=True,
     help="Invoke so many times, one after the other, and show cold against warm.",
@@ -67,7 +71,8 @@ NEWLINE: Final = b"\n"
 @click.option(
     "--memory",
     "memory_mb",
-    type=click.IntRange(128, 10240),
+    type=WholeNumber(128, 10240),
+    metavar="MB",
     default=128,
     show_default=True,
     help="Megabytes that the function is told to have; not enforced.",
@@ -97,15 +102,18 @@ NEWLINE: Final = b"\n"
 def invoke(
     handler: str, event_text: str, repeat: int, client_context: str | None, logs: str, **settings: Any
 ) -> int:
-    r"""Invoke HANDLER, app.handler for one, as AWS Lambda does.
+    """Invoke HANDLER, app.handler for one, as AWS Lambda does.
 
     The response goes to standard output, and nothing else; the log, Lambda's START, END and REPORT lines
     and what the caller of a failed function sees go to standard error.
 
     \b
-    Exit codes: 0 the function responded; 1 it failed, could not start, crashed or took too long;
-    2 the command line is wrong; 130 Ctrl-C.
-    """
+    Exit codes:
+      0    the function responded
+      1    it failed, could not start, crashed or took too long; or the response could not be written
+      2    the command line is wrong, or the interpreter cannot run the runtime
+      130  Ctrl-C
+    """  # noqa: D301 - click wants the backspace character itself
     options = _function_options(**settings)
     call = InvokeOptions(client_context=_client_context(client_context))
     event = read_event(event_text)
@@ -166,9 +174,6 @@ def _print(result: InvokeResult, view: LogView) -> int:
     if not result.ok:
         view.show(result.payload + NEWLINE)
         return 1
-    out = sys.stdout.buffer
-    out.write(result.payload)
-    if sys.stdout.isatty() and not result.payload.endswith(NEWLINE):
-        out.write(NEWLINE)
-    out.flush()
+    for_eyes = sys.stdout is not None and sys.stdout.isatty() and not result.payload.endswith(NEWLINE)
+    write_stdout(result.payload + (NEWLINE if for_eyes else b""))
     return 0

@@ -61,7 +61,7 @@ class MockSettings:
         record_bytes: How many bytes of bodies and heads the kept requests may have together; beyond, the
             oldest lose theirs.
         max_payload: Bytes that a response or an error may have before it is answered with 413.
-        chunk_size: Bytes per chunk of an event over 2,047 bytes; None sends one chunk, as the real server
+        chunk_size: Bytes per chunk of an event over 2,048 bytes; None sends one chunk, as the real server
             does.
         linger: Seconds between the end of a refusal and the reset of a connection on which the runtime may
             still be sending; Go's net/http takes 0.5.

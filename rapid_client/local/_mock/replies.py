@@ -1,7 +1,7 @@
 """Exact replies, as Go's net/http and the service's JSON encoder write them.
 
 The order of the lines is Go's: what the handler set, by name; then Date, Content-Length, Content-Type where
-Go guessed it, Connection, Transfer-Encoding. A body over 2,047 bytes whose length was not declared goes
+Go guessed it, Connection, Transfer-Encoding. A body over 2,048 bytes whose length was not declared goes
 chunked.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Lines = list[tuple[str, str]]
 Buffer = bytes | memoryview
 
-LONGEST_WITH_LENGTH = 2047
+LONGEST_WITH_LENGTH = 2048
 """Bytes of a body that Go's net/http still sends with Content-Length by itself."""
 
 _GO_PHRASES = {413: "Request Entity Too Large", 418: "I'm a teapot", 422: "Unprocessable Entity"}
