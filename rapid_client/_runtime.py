@@ -121,8 +121,8 @@ def main(argv: list[str]) -> int:
     _import_hook.provide_awslambdaric()
     offer_seam(environment)
     try:
-        handler = init(environment)
-        environment.loop = loop = Loop(environment, handler, make_codec(environment))
+        handler, codec = init(environment)
+        environment.loop = loop = Loop(environment, handler, codec)
         if environment.seam is not None:
             loop.go_through(environment.seam)
         if environment.config.snapstart:
@@ -138,7 +138,7 @@ def main(argv: list[str]) -> int:
         return 130  # 128 + SIGINT, as shells have it
 
 
-def init(environment: Environment) -> Handler:
+def init(environment: Environment) -> tuple[Handler, Codec]:
     """Check the switches and load the handler; what fails is reported, and ends the process.
 
     Raises:
@@ -147,9 +147,9 @@ def init(environment: Environment) -> Handler:
     config = environment.config
     try:
         environment.switches = check_switches(config)
-        return load(config.handler, config.task_root)
+        return load(config.handler, config.task_root), make_codec(environment)
     except BaseException as exc:
-        from rapid_client._report import report_init_error  # deferred: 7 ms, and only failures need it
+        from rapid_client._report import report_init_error  # deferred: 0.3 ms, and only failures need it
 
         report_init_error(environment, exc)
         raise SystemExit(exit_code(exc)) from None
@@ -184,9 +184,16 @@ def offer_seam(environment: Environment) -> None:
 
 
 def make_codec(environment: Environment) -> Codec:
-    """Return the codec; made after the handler's import, since it looks at what is loaded by then."""
+    """Return the codec; made after the handler's import, since it looks at what is loaded by then.
+
+    Raises:
+        FaultError: If the orjson that was asked for cannot be imported.
+    """
     switches, config = environment.switches, environment.config
-    return Codec(switches.json, switches.nan, not config.utf8, config.eager)
+    try:
+        return Codec(switches.json, switches.nan, not config.utf8, config.eager)
+    except ConfigError as exc:
+        raise FaultError("Runtime.InvalidConfiguration", str(exc)) from exc
 
 
 def log_configurator(environment: Environment) -> Callable[[ModuleType], None]:

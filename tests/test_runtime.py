@@ -541,7 +541,6 @@ def test_orjson_that_is_not_there_is_an_init_error(start: Starter, clean_python:
     assert runtime.exit_code() == 1
 
 
-@pytest.mark.xfail(reason="main() makes the codec after init", strict=True)
 def test_orjson_that_is_broken_is_an_init_error(start: Starter) -> None:
     """RAPID_JSON=orjson with one that cannot be imported, built for another platform for one, is reported."""
     start.write("raise ImportError('broken')", "orjson.py")
@@ -980,7 +979,6 @@ def handler(event, context):
 """
 
 
-@pytest.mark.xfail(reason="Loop.fail answers in a forked child, too", strict=True)
 @pytest.mark.parametrize(("statement", "code"), [("sys.exit(3)", 3), ("sys.exit(0)", 0), ("1 / 0", 1)])
 def test_a_forked_child_does_not_answer(start: Starter, statement: str, code: int) -> None:
     """What a child of `os.fork` raises ends the child, with its code; only the parent answers."""
