@@ -13,7 +13,7 @@ RUN --mount=type=secret,id=ca,required=false \
     if [ -z "$PIP_CERT" ]; then unset PIP_CERT; fi \
     && python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --root-user-action=ignore --target /var/runtime . \
     && rm -rf /var/runtime/rapid_client/local /var/runtime/bin \
-    && python3 -m compileall -q /var/runtime
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /var/runtime
 COPY --chmod=755 bootstrap /var/runtime/bootstrap
 
 FROM ${BASE}

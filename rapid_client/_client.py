@@ -125,10 +125,12 @@ class Transport:
 
     def close(self) -> None:
         """Close the connection, if there is one."""
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
-            self.connected = False
+        sock, self._sock, self.connected = self._sock, None, False
+        if sock is not None:
+            try:
+                sock.close()
+            except OSError:  # the function has closed our descriptor, with os.closerange for one
+                pass
 
 
 class Client:

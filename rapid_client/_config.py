@@ -95,7 +95,7 @@ class Switches:
     """The RAPID_* variables, checked; see the README for what each does.
 
     Args:
-        environ: The environment variables; an empty value counts as unset.
+        environ: The environment variables; an empty RAPID_ value counts as unset.
 
     Raises:
         ConfigError: If a value is none of the legal ones, or if what this version cannot do is asked for.

@@ -80,12 +80,14 @@ class Fault:
         trace: What the caller sees as ``stackTrace``: one string a frame.
         notes: The exception's notes, for the log.
         chain: Causes, contexts and group members, for the log.
+        one_line: Whether the text log leaves out the trace, which is empty.
     """
 
-    __slots__ = ("chain", "error_type", "message", "notes", "stack", "trace", "xray_type")
+    __slots__ = ("chain", "error_type", "message", "notes", "one_line", "stack", "trace", "xray_type")
 
     def __init__(self, error_type: str, message: str, xray_type: str) -> None:
         self.error_type, self.message, self.xray_type = error_type, message, xray_type
+        self.one_line = False
         self.stack: list[Frame] = []
         self.trace: list[str] = []
         self.notes: list[str] = []
@@ -215,6 +217,8 @@ def log_lines(fault: Fault) -> list[str]:
         head += " " + fault.error_type
     if fault.message:
         head += (": " if fault.error_type else " ") + fault.message
+    if fault.one_line:
+        return [head]
     lines = [head, *_trace_lines(fault.trace), *_note_lines(fault.notes)]
     for related in fault.chain:
         title = f"{related.relation}: {related.error_type}" if related.error_type else related.relation

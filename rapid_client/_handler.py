@@ -54,7 +54,7 @@ def split(handler: str) -> tuple[str, str]:
     if not dot:
         message = f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)"
         raise FaultError("Runtime.MalformedHandlerName", message)
-    if module_name.startswith("."):
+    if module_name.startswith((".", "/")):
         message = f"Bad handler '{handler}': name it from the task root, '{handler.lstrip('./')}'"
         raise FaultError("Runtime.MalformedHandlerName", message)
     if module_name.partition(".")[0] in sys.builtin_module_names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posix
 import sys
 
+from rapid_client._config import read_environ
 from rapid_client._protocol import JSON, header, text
 from rapid_client.context import (
     CognitoIdentity,
@@ -55,7 +56,6 @@ class Loop:
         "_current",
         "_environment",
         "_fields",
-        "_pid",
         "_raw_types",
         "handle",
         "handler",
@@ -65,7 +65,6 @@ class Loop:
 
     def __init__(self, environment: Environment, handler: Handler, codec: Codec) -> None:
         self._environment, self._current, self._codec = environment, environment.current, codec
-        self._pid = posix.getpid()
         self.handler = handler
         self.handle = self.answer
         self.post_response: Callable[[Invocation, bytes, bytes], Refusal | None] = environment.client.respond
@@ -76,7 +75,7 @@ class Loop:
         # `vars(context)` shows.
         self._fields: dict[str, Any] = {
             "aws_request_id": "",
-            **function_fields(environment.config.environ),
+            **function_fields(read_environ()),  # now, since the function's module may have changed them
             "invoked_function_arn": "",
             "tenant_id": None,
             "_w3c_fields": {},
@@ -138,8 +137,7 @@ class Loop:
         fields["aws_request_id"] = invocation.request_id
         fields["invoked_function_arn"] = invocation.arn
         fields["_epoch_deadline_time_in_ms"] = invocation.deadline_ms
-        if invocation.tenant_id:
-            fields["tenant_id"] = text(invocation.tenant_id)
+        fields["tenant_id"] = self._current.tenant_id
         if invocation.client_context:
             parsed = parse("Client Context", text(invocation.client_context))
             fields["_w3c_fields"] = take_w3c(parsed)
@@ -158,8 +156,8 @@ class Loop:
         Raises:
             SystemExit: If *error* is one (with its code, 1 for 0), or is KeyboardInterrupt (130).
         """
-        if posix.getpid() != self._pid:
-            raise error  # a child that the function has forked: only its parent answers
+        if self._environment.forked():
+            raise error  # only the parent answers
         from rapid_client import _faults  # deferred: 0.3 ms, and only failures need it
 
         environment, request_id = self._environment, invocation.request_id
@@ -188,9 +186,8 @@ def exit_code(error: BaseException) -> int:
     """Return the code to end the process with: never 0, since an invocation or init failed."""
     if isinstance(error, KeyboardInterrupt):
         return 130  # 128 + SIGINT, as shells have it
-    code = getattr(error, "code", None)
-    if isinstance(code, int) and code & 0xFF:
-        return code & 0xFF
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return error.code & 0xFF or 1
     return 1
 
 

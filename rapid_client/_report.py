@@ -5,7 +5,6 @@ from __future__ import annotations
 from rapid_client import _faults  # noqa: TID253 - it is beyond the boundary itself
 from rapid_client._codec import Codec
 from rapid_client._protocol import failed
-from rapid_client._sink import json_frame  # noqa: TID253 - likewise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     Post = Callable[[str, bytes], Refusal | None]
 
-#: `logging.ERROR`.
-ERROR: Final = 40
 #: Our frames between a failing module and the place where its error is caught: init, load, import_module.
 INIT_FRAMES: Final = 3
 #: Our frame between a failing SnapStart hook and the place where its error is caught.
@@ -58,8 +55,5 @@ def _report(environment: Environment, fault: _faults.Fault, post: Post, error_ty
 def notice(environment: Environment, message: str) -> None:
     """Write one line of ours to the log, at level ERROR."""
     fault = _faults.Fault("Runtime.LambdaRuntimeClientError", message, "")
-    request_id, log_format = environment.current.request_id, environment.config.log_format
-    if log_format.upper() == "JSON":
-        environment.sink.log_error([_faults.log_record(fault, request_id)], json_frame(ERROR))
-    else:
-        environment.sink.log_error([f"[ERROR] {fault.error_type}: {message}"])
+    fault.one_line = True
+    _faults.log(fault, environment.current.request_id, environment.sink, environment.config.log_format)

@@ -8,7 +8,7 @@ from time import monotonic
 
 from rapid_client import __version__, _import_hook
 from rapid_client._client import Client, Transport
-from rapid_client._codec import Codec, orjson_available
+from rapid_client._codec import Codec
 from rapid_client._config import Config, Switches, read_environ
 from rapid_client._handler import load
 from rapid_client._loop import Loop, exit_code
@@ -50,7 +50,7 @@ class Environment:
         ConfigError: If the address of the Runtime API is none.
     """
 
-    __slots__ = ("_sink", "client", "config", "current", "loop", "seam", "switches", "telemetry_fd")
+    __slots__ = ("_pid", "_sink", "client", "config", "current", "loop", "seam", "switches", "telemetry_fd")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -61,6 +61,7 @@ class Environment:
         self.seam: Seam | None = None
         self.telemetry_fd = config.environ.get(TELEMETRY_FD)
         self._sink: Sink | None = None
+        self._pid = posix.getpid()
 
     @property
     def sink(self) -> Sink:
@@ -70,6 +71,10 @@ class Environment:
 
             self._sink = open_sink(self.telemetry_fd)
         return self._sink
+
+    def forked(self) -> bool:
+        """Say whether this is a child that the function has forked: what fails there is not our answer."""
+        return posix.getpid() != self._pid
 
     def bootstrap(self) -> Seam:
         """Return what stands for awslambdaric's ``bootstrap`` module; from now on all goes through it."""
@@ -122,13 +127,13 @@ def main(argv: list[str]) -> int:
     offer_seam(environment)
     try:
         handler, codec = init(environment)
-        environment.loop = loop = Loop(environment, handler, codec)
-        if environment.seam is not None:
-            loop.go_through(environment.seam)
         if environment.config.snapstart:
             from rapid_client._snapstart import snapshot  # deferred: only where a snapshot is taken
 
             snapshot(environment)
+        environment.loop = loop = Loop(environment, handler, codec)
+        if environment.seam is not None:
+            loop.go_through(environment.seam)
         if environment.switches.debug:
             say_ready(environment, loop, started)
         loop.run()
@@ -149,6 +154,8 @@ def init(environment: Environment) -> tuple[Handler, Codec]:
         environment.switches = check_switches(config)
         return load(config.handler, config.task_root), make_codec(environment)
     except BaseException as exc:
+        if environment.forked():
+            raise
         from rapid_client._report import report_init_error  # deferred: 0.3 ms, and only failures need it
 
         report_init_error(environment, exc)
@@ -159,16 +166,12 @@ def check_switches(config: Config) -> Switches:
     """Return the RAPID_* switches.
 
     Raises:
-        FaultError: If one of them cannot be, or asks for an orjson that is not there.
+        FaultError: If one of them cannot be.
     """
     try:
-        switches = Switches(config.environ)
+        return Switches(config.environ)
     except ConfigError as exc:
         raise FaultError("Runtime.InvalidConfiguration", str(exc)) from None
-    if switches.json == "orjson" and not orjson_available():
-        message = "RAPID_JSON='orjson' needs the package orjson, which is not installed: use auto or stdlib"
-        raise FaultError("Runtime.InvalidConfiguration", message)
-    return switches
 
 
 def offer_seam(environment: Environment) -> None:
@@ -218,14 +221,22 @@ def forget(name: str) -> None:
 
 def say(message: str) -> int:
     """Write one line to stderr; return the exit code that goes with it."""
-    sys.stderr.write(f"rapid_client: {message}\n")
+    write(f"rapid_client: {message}\n")
     return 1
+
+
+def write(line: str) -> None:
+    """Write *line* to stderr, if the process has one that is open."""
+    try:
+        sys.stderr.write(line)
+    except (AttributeError, OSError, ValueError):  # None, broken, closed: nowhere is left to say it
+        pass
 
 
 def say_ready(environment: Environment, loop: Loop, started: float) -> None:
     """Write the one line of ``RAPID_DEBUG=1``."""
     version = "{}.{}.{}".format(*sys.version_info)
-    sys.stderr.write(
+    write(
         f"rapid_client {__version__}: Python {version}, handler {environment.config.handler},"
         f" json {loop.engine}, {environment.config.init_type}, init {(monotonic() - started) * 1000:.1f} ms,"
         f" {len(sys.modules)} modules\n"

@@ -39,6 +39,8 @@ def snapshot(environment: Environment) -> None:
                 hook(*args, **kwargs)
         environment.client.restore_next()
     except BaseException as exc:
+        if environment.forked():
+            raise
         report_hook_error(environment, exc, environment.post_init_error, "Runtime.BeforeSnapshotError")
         raise SystemExit(BEFORE_SNAPSHOT_FAILED) from None
     try:
@@ -46,5 +48,7 @@ def snapshot(environment: Environment) -> None:
             for hook, args, kwargs in registry.get_after_restore():
                 hook(*args, **kwargs)
     except BaseException as exc:
+        if environment.forked():
+            raise
         report_hook_error(environment, exc, environment.client.restore_error, "Runtime.AfterRestoreError")
         raise SystemExit(AFTER_RESTORE_FAILED) from None

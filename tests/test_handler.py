@@ -272,3 +272,14 @@ def test_no_handler_is_asked_for_ever() -> None:
             return self
 
     refuse_async(Everything(), "app.handler")
+
+
+@pytest.mark.parametrize(
+    "handler", ["/app.handler", "/var/task/app.handler", "./app.handler", "../app.handler"]
+)
+def test_a_path_that_is_not_from_the_task_root(handler: str) -> None:
+    """An absolute or a relative path is no handler name; the message says how to write it."""
+    with pytest.raises(FaultError, match="name it from the task root") as caught:
+        split(handler)
+
+    assert caught.value.error_type == "Runtime.MalformedHandlerName"

@@ -537,7 +537,7 @@ def test_orjson_that_is_not_there_is_an_init_error(start: Starter, clean_python:
     error = runtime.init_error()
 
     assert error["errorType"] == "Runtime.InvalidConfiguration"
-    assert error["errorMessage"].startswith("RAPID_JSON='orjson' needs the package orjson")
+    assert error["errorMessage"].startswith("RAPID_JSON=orjson, but orjson cannot be used")
     assert runtime.exit_code() == 1
 
 
@@ -1013,3 +1013,63 @@ def test_killed_is_killed(start: Starter) -> None:
     runtime.kill(signal.SIGKILL)
 
     assert runtime.exit_code() == -signal.SIGKILL
+
+
+# What functions do to the process they run in...
+
+
+def test_a_code_is_an_exit_code_only_of_sys_exit(start: Starter) -> None:
+    """An exception at import that happens to have a `code`, as HTTP errors do, ends the process with 1."""
+    runtime = start("class Missing(Exception):\n    code = 404\nraise Missing('gone')\n")
+
+    assert runtime.init_error()["errorType"] == "Missing"
+    assert runtime.exit_code() == 1
+
+
+def test_a_fork_at_import_does_not_report(start: Starter) -> None:
+    """A child that is forked while the module is imported ends by itself; its parent serves."""
+    runtime = start(
+        "import os, sys\n"
+        "child = os.fork()\n"
+        "if not child:\n    sys.exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "def handler(event, context):\n    return 'parent'\n"
+    )
+
+    assert runtime.call() == "parent"
+    assert "POST init/error" not in runtime.paths()
+
+
+def test_descriptors_that_the_function_closes(start: Starter) -> None:
+    """Our connection among them: the answer goes out on a new one."""
+    runtime = start("import os\ndef handler(event, context):\n    os.closerange(3, 100)\n    return event\n")
+
+    assert [runtime.call(1), runtime.call(2)] == [1, 2]
+
+
+def test_a_refusal_with_nowhere_to_log(start: Starter) -> None:
+    """A function that has closed standard output survives a refused answer all the same."""
+    runtime = start(
+        "import sys\ndef handler(event, context):\n    sys.stdout.close()\n    return event\n",
+        faults=[Fault("response", Reply(status=413))],
+    )
+
+    assert runtime.invoke(1).kind == "refused"
+    assert runtime.call(2) == 2
+
+
+def test_debug_with_nowhere_to_say_it(start: Starter) -> None:
+    """RAPID_DEBUG=1 in a process whose standard error is closed costs the line, not the process."""
+    runtime = start(f"import sys\nsys.stderr.close()\n{ECHO}", RAPID_DEBUG="1")
+
+    assert runtime.call("served") == "served"
+
+
+def test_the_context_sees_what_the_module_has_set(start: Starter) -> None:
+    """Variables that the function's module changes while it is imported reach the context."""
+    runtime = start(
+        "import os\nos.environ['AWS_LAMBDA_FUNCTION_NAME'] = 'changed'\n"
+        "def handler(event, context):\n    return context.function_name\n"
+    )
+
+    assert runtime.call() == "changed"
