@@ -22,8 +22,7 @@ types: $(READY)  ## mypy --strict
 bench: $(READY)  ## the whole benchmark, minutes
 	@$(BIN)/python -m benchmarks --python $(VENV)/peers/bin/python
 clean:  ## remove what the other targets made
-	@rm -rf $(VENV) build dist .benchmarks .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache \
-		benchmarks/results/latest.json && find . -path './.*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
+	@scripts/clean '$(VENV)'
 $(READY): pyproject.toml scripts/setup
 	@PYTHON='$(PYTHON)' scripts/setup '$(VENV)'
 $(COMPAT): $(READY) scripts/compat

@@ -39,7 +39,8 @@ def main(argv: list[str] | None = None) -> int:
             compile_all(machine.python, [package for peer in peers for package in peer.packages])
         except (NoInterpreter, NoBytecode) as exc:
             return fail(str(exc))
-        result = report.Result(peers, machine, dt.datetime.now().astimezone().isoformat(timespec="seconds"))
+        date = dt.datetime.now().astimezone().isoformat(timespec="seconds")
+        result = report.Result(peers, machine, date, quick=options.quick)
         begun = time.monotonic()
         # It never draws by itself: a drawing thread would run beside what is measured.
         with (

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.measures import MEASURES
-from benchmarks.targets import judge, judge_modules, judge_size
+from benchmarks.targets import judge, judge_modules, judge_size, tell_size
 
 if TYPE_CHECKING:
     from benchmarks.clean_room import Machine
+    from benchmarks.measures import LayerSize
     from benchmarks.peers import Peer
     from benchmarks.targets import Verdict
 
@@ -31,6 +32,8 @@ class Result:
     peers: list[Peer]
     machine: Machine
     date: str
+    quick: bool = False
+    """Whether the rounds are too few to judge by: then there is no table of targets."""
     pinned: bool = True
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     """``values[figure][peer]``: one number per round."""
@@ -39,7 +42,7 @@ class Result:
     failed: dict[str, str] = field(default_factory=dict)
     """Why one measure has no figures of one peer, by ``peer: measure``."""
     modules: dict[str, list[str]] = field(default_factory=dict)
-    layer_bytes: int | None = None
+    layer: LayerSize | None = None
     load: float = field(default_factory=lambda: round(os.getloadavg()[0], 2))
     """The load average before the run."""
     seconds: float = 0.0
@@ -57,12 +60,15 @@ class Result:
         }
 
     def verdicts(self) -> list[Verdict]:
-        """Return the table of targets, as far as this run has what they need."""
+        """Return the table of targets, as far as this run has what they need; a quick one judges nothing."""
+        if self.quick:
+            return []
         verdicts = judge(self.medians(), lambda figure: TITLES[figure][0])
         if "bootstrap" in self.modules:
             verdicts.append(judge_modules(self.modules["bootstrap"]))
-        if self.layer_bytes is not None:
-            verdicts.append(judge_size(self.layer_bytes))
+        if self.layer is not None:
+            verdicts.append(judge_size(self.layer.bytecode))
+            verdicts.append(tell_size(self.layer.with_sources))
         return verdicts
 
 
@@ -120,7 +126,7 @@ def as_json(result: Result) -> str:
         "failed": result.failed,
         "figures": figures,
         "modules": result.modules,
-        "layer_bytes": result.layer_bytes,
+        "layer_bytes": vars(result.layer) if result.layer is not None else None,
         "targets": [vars(verdict) for verdict in result.verdicts()],
     }
     return json.dumps(whole, indent=1) + "\n"
@@ -156,7 +162,8 @@ def targets_table(verdicts: list[Verdict]) -> list[str]:
     """Return the table of targets: value, target, met or missed."""
     lines = [_row(["figure", "target", "value", ""]), _row(["---"] * 4)]
     for verdict in verdicts:
-        word = "?" if verdict.met is None else "met" if verdict.met else "**missed**"
+        unjudged = "?" if verdict.target else ""
+        word = unjudged if verdict.met is None else "met" if verdict.met else "**missed**"
         lines.append(_row([verdict.figure, verdict.target, verdict.value, word]))
     return lines
 
@@ -186,7 +193,9 @@ def as_markdown(result: Result) -> str:
     if notes:
         lines += ["", *notes]
     verdicts = result.verdicts()
-    if verdicts:
+    if result.quick:
+        lines += ["", "A quick run has too few rounds to judge the targets by: `make bench` has them all."]
+    elif verdicts:
         lines += ["", *targets_table(verdicts)]
     return "\n".join(lines)
 

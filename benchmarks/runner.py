@@ -55,7 +55,7 @@ class Run:
                 except (PeerError, ValueError) as exc:
                     self._result.failed[f"{peer.name}: modules"] = str(exc)
         if "size" in only:
-            self._result.layer_bytes = layer_size(self._machine)
+            self._result.layer = layer_size(self._machine)
 
     def measures(self, chosen: Sequence[Measure], rounds: int | None) -> None:
         """Take the *chosen* measures one by one; without *rounds*, each in its own number of them."""

@@ -57,7 +57,7 @@ class Verdict:
     target: str
     value: str
     met: bool | None
-    """None when there is nothing to compare with."""
+    """None when there is nothing to compare with, or no target."""
 
 
 def judge(medians: Mapping[str, Mapping[str, float]], title: Callable[[str], str]) -> list[Verdict]:
@@ -96,10 +96,15 @@ def judge_modules(loaded: list[str]) -> Verdict:
 
 
 def judge_size(size: int) -> Verdict:
-    """Judge the unpacked bytes of what a layer holds of ours."""
+    """Judge the unpacked bytes of what a layer holds of ours: bytecode alone, as of Python's library."""
     return Verdict(
-        "what the layer holds of ours, unpacked, with .pyc",
+        "what the layer holds of ours, unpacked: .pyc alone",
         "<= 300 KB",
         f"{size / 1000:.0f} KB",
         size <= 300_000,
     )
+
+
+def tell_size(size: int) -> Verdict:
+    """Tell, without judging, the unpacked bytes with sources beside the bytecode."""
+    return Verdict("the same with sources and `__pycache__`", "", f"{size / 1000:.0f} KB", None)

@@ -12,9 +12,10 @@ import pytest
 
 from benchmarks.bytecode import NoBytecode, compile_all
 from benchmarks.clean_room import Machine, NoInterpreter, prepare
+from benchmarks.measures import LayerSize, layer_size
 from benchmarks.payloads import LIMIT, event
 from benchmarks.peers import PEERS, ROOT
-from benchmarks.report import Result, as_markdown, spread
+from benchmarks.report import Result, as_json, as_markdown, spread
 from benchmarks.server import Reply
 from benchmarks.targets import TARGETS, judge, judge_modules, judge_size
 
@@ -108,6 +109,38 @@ def test_the_size_of_the_layer_is_judged_in_bytes() -> None:
     """300,000 bytes pass."""
     assert judge_size(300_000).met
     assert not judge_size(300_001).met
+
+
+def test_a_layer_is_measured_without_sources() -> None:
+    """Bytecode alone is smaller than sources with bytecode, and both hold the whole runtime."""
+    size = layer_size(Machine(sys.executable, {}))
+    own = [path for path in (ROOT / "rapid_client").glob("*.py") if path.name != "_command.py"]
+
+    assert 0 < size.bytecode < size.with_sources
+    assert size.with_sources - size.bytecode >= sum(path.stat().st_size for path in own)
+
+
+def test_a_quick_run_judges_nothing() -> None:
+    """Its few rounds make a table of figures and none of targets: it says where those are."""
+    size = LayerSize(400_000, 800_000)
+    whole, quick = (
+        Result(list(PEERS), Machine("python", {}), "today", quick=q, layer=size) for q in (False, True)
+    )
+    for result in (whole, quick):
+        result.add("bootstrap", {"first-next": 99.0})
+        result.add("awslambdaric", {"first-next": 1.0})
+
+    assert as_markdown(whole).count("**missed**") == 2
+    assert "missed" not in as_markdown(quick)
+    assert "`make bench` has them all" in as_markdown(quick)
+    assert json.loads(as_json(quick))["targets"] == []
+
+
+def test_sources_in_a_layer_are_told_and_not_judged() -> None:
+    """The size with sources has no target, and no verdict."""
+    result = Result([], Machine("python", {}), "today", layer=LayerSize(1000, 900_000))
+
+    assert "| the same with sources and `__pycache__` |  | 900 KB |  |" in as_markdown(result)
 
 
 def test_spread_is_half_the_distance_between_the_quartiles() -> None:

@@ -64,6 +64,22 @@ def test_without_the_extra_the_command_exits_2(unmeasured_environ: dict[str, str
     assert f'-m pip install "{ROOT}[local]"' in done.stderr
 
 
+def test_without_the_extra_the_mock_says_the_same(unmeasured_environ: dict[str, str]) -> None:
+    """Without the extra's packages the mock's import error is that line, and no chain of others."""
+    probe = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1));"
+        "from rapid_client import _command; print(_command.obstacle(sys.platform, _command.PACKAGES));"
+        "from rapid_client.local import MockRuntimeApi"
+    )
+    command = [sys.executable, "-I", "-S", "-c", probe, str(ROOT)]
+    done = subprocess.run(command, env=unmeasured_environ, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "the package 'click' is missing, which the extra 'local' brings" in done.stdout
+    assert done.stderr.splitlines()[-1] == f"ImportError: {done.stdout.strip()}"
+    assert done.stderr.count("Traceback") == 1
+
+
 def test_with_the_extra_the_command_runs(child_environ: dict[str, str]) -> None:
     """With them the local half's command takes over: its help is on stdout, and the exit code is 0."""
     probe = "import sys; from rapid_client._command import main; sys.exit(main())"

@@ -27,14 +27,16 @@ _import_hook.install("colorsys", remember)
 
 
 @pytest.fixture
-def run(unmeasured_environ: dict[str, str]) -> Callable[..., str]:
+def run(child_environ: dict[str, str], unmeasured_environ: dict[str, str]) -> Callable[..., str]:
     """Return a function that runs code in a fresh interpreter and returns what it prints."""
 
     def run(code: str, *options: str) -> str:
         # The path is set in the code: -E and -I make the interpreter forget PYTHONPATH.
         code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
         command = [sys.executable, *options, "-c", code]
-        done = subprocess.run(command, capture_output=True, text=True, env=unmeasured_environ, timeout=60)
+        # With options a test looks at a bare interpreter: there coverage's own imports would show.
+        environ = unmeasured_environ if options else child_environ
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.strip()
 
@@ -289,3 +291,26 @@ except importlib.metadata.PackageNotFoundError:
 """
     )
     assert run(code) == "fine"
+
+
+def test_the_stand_in_gives_the_classes_of_our_context(run: Callable[..., str]) -> None:
+    """Where awslambdaric is not installed, its context module can be imported and holds our own classes."""
+    code = """
+sys.path[:] = [path for path in sys.path if "site-packages" not in path]
+from rapid_client import _import_hook, context
+_import_hook.provide_awslambdaric()
+import awslambdaric
+from awslambdaric import lambda_context
+names = ("LambdaContext", "ClientContext", "Client", "CognitoIdentity")
+print([getattr(lambda_context, name) is getattr(context, name) for name in names])
+print(vars(awslambdaric).get("LambdaContext"), lambda_context.__name__)
+try:
+    import awslambdaric.bootstrap
+except ModuleNotFoundError as exc:
+    print(exc)
+"""
+    assert run(code).split("\n") == [
+        "[True, True, True, True]",
+        "None awslambdaric.lambda_context",
+        "No module named 'awslambdaric.bootstrap'",
+    ]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -55,10 +60,17 @@ def test_the_command_exists() -> None:
 
 
 def test_the_command_knows_its_extra() -> None:
-    """What the command looks for is what the extra brings."""
+    """What the command looks for is what the local half imports, and the extra brings it."""
     extra = PROJECT["project"]["optional-dependencies"]["local"]
+    imported = {
+        name.partition(".")[0]
+        for path in (ROOT / "rapid_client" / "local").rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for name in _imported(node)
+    }
 
-    assert [re.split(r"[>;= ]", line)[0] for line in extra] == list(_command.PACKAGES)
+    assert imported - sys.stdlib_module_names - {"rapid_client"} == {*_command.PACKAGES}
+    assert {*_command.PACKAGES} <= {re.split(r"[>;= ]", line)[0] for line in extra}
 
 
 def test_the_package_is_typed() -> None:
@@ -116,6 +128,55 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
 
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
+    """`make clean` leaves the sources, and the environments that it was not told of."""
+    made = [
+        "venv/x",
+        ".benchmarks/x",
+        "benchmarks/results/latest.json",
+        "rapid_client/__pycache__/x.pyc",
+        ".coverage.1",
+    ]
+    kept = [
+        "benchmarks/results/.gitignore",
+        "rapid_client/x.py",
+        ".venv311/lib/__pycache__/x.pyc",
+        "scripts/clean",
+    ]
+    for name in [*made, *kept]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    shutil.copy(ROOT / "scripts" / "clean", tmp_path / "scripts")
+    subprocess.run([tmp_path / "scripts" / "clean", "venv"], check=True)
+
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {*kept}
+    assert not (tmp_path / "rapid_client" / "__pycache__").exists()
+
+
+def test_the_layer_is_two_copies(tmp_path: Path) -> None:
+    """The commands of the layer's page pack `bootstrap` and the runtime, compiled by one Python alone."""
+    page = (ROOT / "layer" / "README.md").read_text(encoding="utf-8")
+    block = re.findall(r"```console\n(.*?)```", page, re.DOTALL)[0]
+    shutil.copy(ROOT / "bootstrap", tmp_path)
+    shutil.copytree(ROOT / "rapid_client", tmp_path / "rapid_client")
+    (tmp_path / "rapid_client" / "__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "rapid_client" / "__pycache__" / "context.cpython-299.pyc").write_text("")
+    script = re.sub(r"\bpython3(\.\d+)?\b", sys.executable, block)
+    subprocess.run(["/bin/sh", "-euc", script], cwd=tmp_path, check=True, capture_output=True)
+    names = zipfile.ZipFile(tmp_path / "build" / "layer.zip").namelist()
+
+    assert {"bootstrap", "rapid_client/context.py"} <= {*names}
+    assert not any(name.startswith("rapid_client/local/") for name in names)
+    assert {name.split(".")[1] for name in names if name.endswith(".pyc")} == {sys.implementation.cache_tag}
+
+
+def _imported(node: ast.stmt) -> list[str]:
+    """Return the names of the modules that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
 def _recipe(lines: list[str]) -> list[str]:

@@ -175,3 +175,18 @@ def test_importing_it_imports_nothing(root: Path, unmeasured_environ: dict[str, 
     done = subprocess.run(command, capture_output=True, text=True, env=unmeasured_environ, timeout=60)
 
     assert {"__future__", "rapid_client._stdio"} >= set(done.stdout.split())
+
+
+def test_lines_are_written_up_to_one_that_is_no_text(child_environ: dict[str, str]) -> None:
+    """`writelines` has everything out when it returns, and the lines before a bad one when it raises."""
+    code = (
+        "import os; from rapid_client._stdio import unbuffer; unbuffer(); import sys\n"
+        "sys.stdout.writelines(['a\\n', 'b\\n'])\n"
+        "os.write(1, b'between\\n')\n"
+        "try:\n    sys.stdout.writelines(['c\\n', 4, 'd\\n'])\n"
+        "except TypeError:\n    os.write(1, b'after\\n')\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=child_environ, capture_output=True, check=False)
+
+    assert (done.stdout, done.stderr) == (b"a\nb\nbetween\nc\nafter\n", b"")

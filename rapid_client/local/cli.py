@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
+#: What click may meet when it writes the help, and nothing else that we do.
+UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 #: Signals that end the command by default, and would leave a function running behind it.
 ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 
@@ -58,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"rapid: {exc}", file=sys.stderr)
         return USAGE_ERROR
     except OSError as exc:
-        if not _stdout_refuses():
+        if exc.errno not in UNWRITABLE:
             raise
         forget_stdout()
         print(f"rapid: {complaint(exc.strerror)}", file=sys.stderr)
@@ -68,15 +71,6 @@ def main(argv: list[str] | None = None) -> int:
     except _Ended as exc:
         return 128 + exc.number
     return code if isinstance(code, int) else 0
-
-
-def _stdout_refuses() -> bool:
-    """Whether standard output does not take what is in its buffer: the help, that click writes, for one."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 class _Ended(BaseException):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 import rapid_client
 from rapid_client.errors import ConfigError
 from rapid_client.local import MockRuntimeApi, MockSettings
+from rapid_client.local._interpreter import OWN, why_not
 from rapid_client.local.process import Program, RuntimeProcess
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class FunctionOptions:
             its timeout.
         memory_mb: The memory size that the function is told; nothing enforces it.
         name: The function's name.
-        python: The interpreter.
+        python: The interpreter, Python 3.11 or newer, which has *runtime* installed.
         runtime: The module that is the runtime; ``awslambdaric``, the official client.
     """
 
@@ -118,6 +119,8 @@ class Environment:
         folder = self.options.folder
         if not folder.is_dir():
             raise ConfigError(f"the function's folder {str(folder)!r} does not exist: name another with root")
+        if not self.options.runtime:
+            raise ConfigError("the runtime '' is no module: name rapid_client, or awslambdaric")
         if shutil.which(self.options.interpreter) is None:
             raise ConfigError(f"the interpreter {self.options.python!r} cannot be executed: name another")
         self.api.__enter__()
@@ -162,6 +165,15 @@ class Environment:
             if left <= 0:
                 return "waiting"
 
+    def why_ended(self) -> str | None:
+        """Return a line if the process ended because the interpreter cannot run the runtime; else None.
+
+        To be asked of one that ended without having reported anything: it starts the interpreter once more.
+        """
+        options = self.options
+        program = Program([options.interpreter], self._environ(), options.folder)
+        return why_not(program, options.runtime, beside=self._bootstrap() is not None)
+
     @property
     def fresh(self) -> bool:
         """Whether no more than one event was queued here."""
@@ -203,11 +215,15 @@ class Environment:
 
     def _command(self) -> list[str]:
         """`bootstrap` where it is beside the package, as on Lambda; else the module."""
-        options = self.options
-        bootstrap = Path(rapid_client.__file__).parent.parent / "bootstrap"
-        if options.runtime == "rapid_client" and os.access(bootstrap, os.X_OK):
+        bootstrap = self._bootstrap()
+        if bootstrap is not None:
             return [str(bootstrap), self.handler]
-        return [options.interpreter, "-m", options.runtime, self.handler]
+        return [self.options.interpreter, "-m", self.options.runtime, self.handler]
+
+    def _bootstrap(self) -> Path | None:
+        bootstrap = Path(rapid_client.__file__).parent.parent / "bootstrap"
+        usable = self.options.runtime == OWN and os.access(bootstrap, os.X_OK)
+        return bootstrap if usable else None
 
     def _environ(self) -> dict[str, str]:
         options = self.options

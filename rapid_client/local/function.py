@@ -13,6 +13,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from rapid_client.errors import ConfigError
 from rapid_client.local import InvokeOptions
 from rapid_client.local import _platform_log as lines
 from rapid_client.local.environment import LAST_WORDS, Environment, FunctionOptions
@@ -152,7 +153,7 @@ class LocalFunction:
             The result, also of a function that failed, crashed or took too long.
 
         Raises:
-            ConfigError: If the process cannot be started.
+            ConfigError: If the process cannot be started, or the interpreter cannot run the runtime.
             TypeError: If the event cannot be made JSON.
         """
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -185,7 +186,7 @@ def invoke(handler: str, event: object, options: FunctionOptions | None = None) 
         options: How to run it.
 
     Raises:
-        ConfigError: If the process cannot be started.
+        ConfigError: If the process cannot be started, or the interpreter cannot run the runtime.
         TypeError: If the event cannot be made JSON.
     """
     with LocalFunction(handler, options) as function:
@@ -232,6 +233,9 @@ class _Invocation:
             self.function.stop()
             self.environment, _ = self.function.environment()
         else:
+            problem = self.environment.why_ended() if readiness == "ended" else None
+            if problem is not None:
+                raise ConfigError(problem)
             status = f"error\tError Type: {_error_type(self._init_payload())}"
             self.log.line(lines.init_report_line(elapsed, "init", status))
             return False

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -122,16 +123,16 @@ def test_bytes_are_printed_as_they_are(rapid: Rapid) -> None:
 
 def test_event_on_stdin(rapid: Rapid) -> None:
     """`-` is standard input."""
-    assert (
-        rapid("invoke", "app.echo", "--event", "-", stdin=b'{"from": "stdin"}').stdout == b'{"from": "stdin"}'
-    )
+    done = rapid("invoke", "app.echo", "--event", "-", stdin=b'{"from": "stdin"}')
+
+    assert json.loads(done.stdout) == {"from": "stdin"}
 
 
 def test_event_from_a_file_wins_over_a_sample(rapid: Rapid, code: Path) -> None:
     """An existing file is read, also one that is called like a sample; a byte order mark is accepted."""
     (code / "s3").write_bytes(b'\xef\xbb\xbf{"from": "file"}')
 
-    assert rapid("invoke", "app.echo", "--event", "s3").stdout == b'{"from": "file"}'
+    assert json.loads(rapid("invoke", "app.echo", "--event", "s3").stdout) == {"from": "file"}
 
 
 def test_event_from_a_sample(rapid: Rapid) -> None:
@@ -176,6 +177,34 @@ def test_file_that_is_no_json_is_said_so(rapid: Rapid, code: Path) -> None:
             ("invoke", "app.echo", "--python", "/nonexistent"),
             "rapid: the interpreter '/nonexistent' cannot be",
         ),
+        (
+            ("invoke", "app.echo", "--timeout", "abc"),
+            "rapid: Invalid value for '-t' / '--timeout': 'abc' is not a number",
+        ),
+        (
+            ("invoke", "app.echo", "--timeout", "nan"),
+            "rapid: Invalid value for '-t' / '--timeout': 'nan' is not a number",
+        ),
+        (
+            ("invoke", "app.echo", "--repeat", "x"),
+            "rapid: Invalid value for '-n' / '--repeat': 'x' is not a valid whole",
+        ),
+        (("invoke", "app.echo", "--runtime", ""), "rapid: the runtime '' is no module: "),
+        (
+            ("invoke", "app.echo", "--event", "{a: 1}"),
+            "rapid: --event is not JSON in UTF-8: Expecting property name",
+        ),
+        (
+            ("invoke", "app.echo", "--event", ' "a'),
+            "rapid: --event is not JSON in UTF-8: Unterminated string",
+        ),
+        (("invoke", "app.echo", "--event", "[NaN]"), "rapid: --event is not JSON in UTF-8: it holds NaN"),
+        (("invoke", "app.echo", "--event", "evnt.json"), "rapid: --event: there is no file 'evnt.json'"),
+        (("invoke", "app.echo", "--event", "events/s3"), "rapid: --event: there is no file 'events/s3'"),
+        (
+            ("invoke", "app.echo", "--event", "-Infinity"),
+            "rapid: --event '-Infinity' is neither - (standard input)",
+        ),
         (("event", "nope"), "rapid: there is no sample event 'nope': use one of alb, apigateway-http"),
     ],
 )
@@ -186,6 +215,66 @@ def test_wrong_command_line_is_exit_2(rapid: Rapid, arguments: tuple[str, ...], 
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode().startswith(message)
     assert b"Traceback" not in done.stderr
+
+
+def test_mistyped_json_tells_the_position(rapid: Rapid) -> None:
+    """What looks like JSON gets the parser's words, and nothing about files and samples."""
+    done = rapid("invoke", "app.echo", "--event", '{"a": }')
+
+    assert done.stderr == b"rapid: --event is not JSON in UTF-8: Expecting value: line 1 column 7 (char 6)\n"
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("invoke", "--help"), ("event", "--help")])
+def test_help_is_text(rapid: Rapid, arguments: tuple[str, ...]) -> None:
+    """Nothing in any help is there for click's eyes: no backslash, no backspace."""
+    done = rapid(*arguments)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not {*b"\\\b"} & {*done.stdout}
+
+
+def test_help_has_a_line_per_exit_code(rapid: Rapid) -> None:
+    """Each exit code stands on a line of its own."""
+    text = rapid("invoke", "--help").stdout.decode()
+
+    assert re.findall(r"^    (\d+) +\w", text, re.MULTILINE) == ["0", "1", "2", "130"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("event",), ("event", "s3"), ("invoke", "app.echo", "-e", "s3", "--logs", "none")],
+)
+def test_full_disk_is_one_line(
+    code: Path, child_environ: dict[str, str], arguments: tuple[str, ...], unbuffered: str
+) -> None:
+    """Output that cannot be written is said so once, with exit code 1."""
+    environ = child_environ | {"PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("wb") as full:
+        command = [*COMMAND, *arguments]
+        done = subprocess.run(command, cwd=code, env=environ, stdout=full, stderr=-1, check=False)
+
+    line = b"rapid: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, line)
+
+
+def test_closed_stdout_is_one_line(code: Path, child_environ: dict[str, str]) -> None:
+    """So is a standard output that was closed before the start."""
+    command = ["/bin/sh", "-c", 'exec "$0" "$@" >&-', *COMMAND, "event", "s3"]
+    done = subprocess.run(command, cwd=code, env=child_environ, stderr=-1, check=False)
+
+    line = b"rapid: cannot write to standard output: it is closed\n"
+    assert (done.returncode, done.stderr) == (1, line)
+
+
+def test_runtime_that_is_not_there_is_exit_2(rapid: Rapid) -> None:
+    """A module that the interpreter does not have is the caller's mistake, not the function's."""
+    done = rapid("invoke", "app.echo", "--runtime", "no.such", "--logs", "none")
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"\n") == 1
+    assert b", without a module 'no.such' that could be the runtime: " in done.stderr
 
 
 def test_function_error_is_exit_1(rapid: Rapid) -> None:
@@ -280,6 +369,7 @@ def test_repeat_shows_cold_against_warm(rapid: Rapid) -> None:
     assert (done.returncode, done.stdout) == (0, b"7")
     assert re.search(r"cold │ +1 │ +\d+\.\d\d │ +\d+\.\d\d │", text)
     assert re.search(r"warm │ +4 │ +│ +\d+\.\d\d │", text)
+    assert "\n5 invocations\n" in text
     assert text.count("START RequestId") == text.count("REPORT RequestId") == 2
     assert "\x1b" not in text
     assert "invoking" not in text
@@ -302,7 +392,13 @@ def test_repeat_ends_with_the_first_failure(rapid: Rapid) -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert "call 3\n[ERROR] ValueError: third\n" in text
     assert "invocation 3 of 9 failed" in text
+    assert "\n3 invocations\n" in text
     assert "call 4" not in text
+
+
+def test_one_invocation_is_singular(rapid: Rapid) -> None:
+    """Where the first of many fails, the table is of 1 invocation."""
+    assert b"\n1 invocation\n" in rapid("invoke", "app.raises", "--repeat", "9").stderr
 
 
 def on_terminal(command: list[str], code: Path, environ: dict[str, str]) -> tuple[int, str]:
@@ -381,6 +477,19 @@ def test_unknown_sample_is_a_key_error() -> None:
     """The Python API raises what a mapping would."""
     with pytest.raises(KeyError):
         load_sample("../../cli")
+
+
+def test_commands_of_the_readme_work(rapid: Rapid, root: Path, tmp_path: Path) -> None:
+    """The README's first command runs from the clone, the second with its own app.py."""
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"^rapid (invoke .*?)(?: {2,}#.*)?$", readme, re.MULTILINE)[:2]
+    app = next(
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "def handler" in block
+    )
+    (tmp_path / "app.py").write_text(app, encoding="utf-8")
+
+    assert json.loads(rapid(*shlex.split(first), cwd=root).stdout)["statusCode"] == 200
+    assert json.loads(rapid(*shlex.split(second), cwd=tmp_path).stdout) == {"hello": "Ada"}
 
 
 def test_example_answers_its_sample(rapid: Rapid, root: Path) -> None:

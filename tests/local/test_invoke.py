@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
 import sys
 import textwrap
 import threading
@@ -72,6 +74,31 @@ APP = """
     def flaky(event, context):
         return os.getpid()
 """
+
+
+# What an old Python does with bootstrap's `-S bootstrap` and with the probe's `-c`.
+LIE = """
+    import sys
+
+    if sys.argv[1] != "-c":
+        sys.exit("bootstrap: rapid_client needs Python 3.11 or newer")
+    source, sys.version_info = sys.argv[2], (3, 8, 18, "final", 0)
+    del sys.argv[1:3]
+    exec(source)
+"""
+INSTALLED = """
+import sys
+
+sys.path.insert(0, sys.argv[1])
+from rapid_client.errors import ConfigError
+from rapid_client.local import FunctionOptions, invoke
+
+try:
+    invoke("app.echo", {}, FunctionOptions(python=sys.argv[2], root=sys.argv[3]))
+except ConfigError as exc:
+    print(exc)
+"""
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -351,6 +378,37 @@ def test_missing_interpreter_is_said_so(code: Path) -> None:
     """So is an interpreter that cannot be executed."""
     with pytest.raises(ConfigError, match=r"'/nonexistent/python' cannot be executed"):
         run(code, "app.echo", python="/nonexistent/python")
+
+
+def test_interpreter_that_cannot_run_the_runtime_is_said_so(code: Path, tmp_path: Path) -> None:
+    """An old Python, and what is no Python at all, are mistakes of the caller's: named, with what to use."""
+    old, other = tmp_path / "old", tmp_path / "other"
+    old.write_text(f'#!/bin/sh\nexec {sys.executable} {tmp_path}/lie.py "$@"\n')
+    (tmp_path / "lie.py").write_text(textwrap.dedent(LIE))
+    other.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    other.chmod(0o755)
+
+    with pytest.raises(ConfigError, match=r"old' is Python 3\.8\.18, which is too old: name Python 3\.11 or"):
+        run(code, "app.echo", python=str(old))
+    with pytest.raises(ConfigError, match=r"other' does not run as Python does: name Python 3\.11 or newer"):
+        run(code, "app.echo", python=str(other))
+
+
+def test_interpreter_without_the_runtime_is_said_so(
+    code: Path, tmp_path: Path, clean_python: Path, child_environ: dict[str, str]
+) -> None:
+    """Where we are installed, and not beside `bootstrap`, the interpreter has to have us, too."""
+    installed = tmp_path / "installed"
+    shutil.copytree(
+        ROOT / "rapid_client", installed / "rapid_client", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    command = [sys.executable, "-c", INSTALLED, str(installed), str(clean_python), str(code)]
+    environ = {name: value for name, value in child_environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert "without rapid_client: install it there, or name Python 3.11 or newer" in done.stdout, done.stderr
+    assert repr(str(clean_python)) in done.stdout
 
 
 @pytest.mark.usefixtures("official")
