@@ -541,8 +541,6 @@ def _json(value: Any) -> str:
 
 def _quote(text: str) -> str:
     """Return *text* as a JSON string in ASCII; lone surrogates become escapes."""
-    try:
-        from _json import encode_basestring_ascii as quote  # noqa: PLC0415 - 0.3 ms, only failures need it
-    except ImportError:  # an interpreter built without it
-        from json.encoder import encode_basestring_ascii as quote  # deferred: 5.8 ms, hardly ever needed
+    from _json import encode_basestring_ascii as quote  # noqa: PLC0415 - loaded by _codec; a bound name here
+
     return quote(text)

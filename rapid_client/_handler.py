@@ -72,7 +72,8 @@ def put_first(directory: str) -> None:
 def import_module(name: str) -> ModuleType:
     """Import the module *name*, slashes for dots.
 
-    ``importlib.import_module`` without its import: the same function below it, so that a traceback has importlib's frames.
+    ``importlib.import_module`` without its import: the function below it, so that a traceback has importlib's
+    frames.
 
     Raises:
         FaultError: If it cannot be found or parsed; the cause tells why.

@@ -54,7 +54,7 @@ def prepare(layer_root: str = "/opt/python") -> None:
     _lay_out(layer_root)
 
 
-def _start_without_option() -> None:
+def _start_without_option() -> None:  # pragma: no cover - execv ends the measuring
     """Start this process again without ``-S``, if it was given.
 
     The shell part of bootstrap never lets it come to this; a first line that names the interpreter does.

@@ -73,7 +73,7 @@ def test_an_event_too_deep_to_check_is_the_function_s_business() -> None:
 
 
 def test_a_log_that_nobody_reads_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
-    """A hidden log shows nothing; a carriage return is a newline, also where LF comes in the next part."""
+    """A hidden log shows nothing; CR is a newline, also where LF comes in the next part."""
     view = LogView(visible=False)
     view.write(b"hidden\n")
     for part in (b"one\rtwo\r\n", b"three\r", b"\nfour\n"):
