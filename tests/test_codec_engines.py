@@ -84,8 +84,10 @@ def test_another_private_encoder_escapes_as_well(run: Callable[[str], str]) -> N
 
 def test_the_encoder_refuses_what_it_is_not_meant_for() -> None:
     """A value that JSON does not have is a TypeError in awslambdaric's words, also deep inside."""
-    with pytest.raises(TypeError, match=r"^Object of type object is not JSON serializable$"):
+    with pytest.raises(TypeError) as caught:
         list(make_write(False, False)({"a": [object()]}, 0))
+
+    assert str(caught.value) == "Object of type object is not JSON serializable"  # 3.14 adds notes
 
 
 def test_an_orjson_that_cannot_be_loaded_is_done_without(run: Callable[[str], str], tmp_path: Path) -> None:
