@@ -137,7 +137,8 @@ class Loop:
         fields["aws_request_id"] = invocation.request_id
         fields["invoked_function_arn"] = invocation.arn
         fields["_epoch_deadline_time_in_ms"] = invocation.deadline_ms
-        fields["tenant_id"] = self._current.tenant_id
+        if invocation.tenant_id:
+            fields["tenant_id"] = self._current.tenant_id
         if invocation.client_context:
             parsed = parse("Client Context", text(invocation.client_context))
             fields["_w3c_fields"] = take_w3c(parsed)

@@ -78,10 +78,12 @@ def quick_accepted(data: bytes) -> Response | None:
     0.4 us, where `_parser.ResponseParser` takes 1.6. It sees what it knows; what is written in any other way
     is left to the parser, which knows all.
     """
-    if data[:13] != b"HTTP/1.1 202 " or data.find(b"onnection:") > 0 or data.find(b"ransfer-") > 0:
+    if data[:13] != b"HTTP/1.1 202 " or data.find(b"onnection:") > 0:
         return None
     if data.endswith(STATUS_OK):
         return ACCEPTED
+    if data.find(b"ransfer-") > 0:
+        return None
     end = data.rfind(b"\r\n\r\n")
     length = b"\r\nContent-Length: %d\r\n" % (len(data) - end - 4)
     return ACCEPTED if data.find(length, 0, end + 2) > 0 else None
