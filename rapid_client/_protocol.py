@@ -26,8 +26,8 @@ INVOKED: Final = 3  # an event came and is unanswered
 FAILED: Final = 4  # an init or restore error was reported: the process has to end
 RESTORED: Final = 5  # a snapshot was asked for, and taken unless that was refused
 
-#: Rule: nothing but `RuntimeApi` changes the state, and it knows no more than this table. (Each method looks
-#: its step up itself: one call less for each of the three of an invocation, 0.15 us in all.)
+#: Rule: nothing but `RuntimeApi` changes the state, and it knows no more than this table. (The three
+#: steps of an invocation are looked up in place, not by `_step`: a call less each, 0.15 us in all.)
 #: The asking for an event and its coming are two steps; every other call is one.
 NEXT_STATE: Final[dict[str, dict[State, State]]] = {
     "init/error": {STARTED: FAILED, RESTORED: FAILED},  # the latter: the snapshot was refused
@@ -161,6 +161,13 @@ class RuntimeApi:
         self._respond_other = start + b"response" + common + b"Content-Type: %b\r\n" + length + b"\r\n"
         self._fail = start + b"error" + common + b"Content-Type: " + JSON + b"\r\n" + length + b"%b\r\n"
 
+    def _step(self, action: str) -> None:
+        """Take the step *action*, or raise LocalProtocolError where it is not allowed."""
+        try:
+            self.state = NEXT_STATE[action][self.state]
+        except KeyError:
+            raise self._illegal(action) from None
+
     def _illegal(self, action: str) -> LocalProtocolError:
         return LocalProtocolError(f"{action!r} is not allowed in state {self.state}")
 
@@ -207,10 +214,7 @@ class RuntimeApi:
 
         *extra* holds whole header lines: see `header`.
         """
-        try:
-            self.state = NEXT_STATE["error"][self.state]
-        except KeyError:
-            raise self._illegal("error") from None
+        self._step("error")
         return self._fail % (invocation.path, size, invocation.echo, extra)
 
     def init_error(self, error_type: str, size: int) -> bytes:
@@ -222,20 +226,14 @@ class RuntimeApi:
         return self._report("restore/error", error_type, size)
 
     def _report(self, call: Call, error_type: str, size: int) -> bytes:
-        try:
-            self.state = NEXT_STATE[call][self.state]
-        except KeyError:
-            raise self._illegal(call) from None
+        self._step(call)
         kind = header(b"Lambda-Runtime-Function-Error-Type", error_type.encode("utf-8", "replace"))
         length = b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (JSON, size)
         return b"".join((b"POST ", ROOT, call.encode(), self._common, kind, length))
 
     def restore_next(self) -> bytes:
         """Say that the snapshot may be taken; the response, which goes to `restored`, comes after it."""
-        try:
-            self.state = NEXT_STATE["restore/next"][self.state]
-        except KeyError:
-            raise self._illegal("restore/next") from None
+        self._step("restore/next")
         return b"".join((b"GET ", ROOT, b"restore/next", self._common, b"\r\n"))
 
     def restored(self, response: Response) -> None:
