@@ -16,18 +16,15 @@ from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY
 from _socket import socket as _Socket  # noqa: N812 - it is a class
 
 from rapid_client._protocol import JSON
-from rapid_client._wire import ACCEPTED, quick_accepted, quick_event
+from rapid_client._wire import is_accepted
 from rapid_client.errors import ConfigError, RemoteProtocolError, TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Final
+    from typing import Final
 
     from rapid_client._protocol import Invocation, Refusal, RuntimeApi
     from rapid_client._wire import Response
-
-    Quick = Callable[[bytes], Any]
 
 #: The most that one receive takes: CPython allocates all of it first, and above malloc's mmap threshold
 #: (128 KB) each call is an mmap, page faults and a munmap (22.5 us per invocation with 64 KB, 51 with 256).
@@ -155,8 +152,9 @@ class Client:
             RemoteProtocolError: If what came is no event.
         """
         api = self._api
-        answer = self._exchange(api.next(), quick_event)
-        return api.delivered(*answer) if type(answer) is tuple else api.event(answer)
+        data = self._exchange(api.next())
+        invocation = api.arrived(data)
+        return api.event(self._receive(data)) if invocation is None else invocation
 
     def respond(self, invocation: Invocation, body: bytes, content_type: bytes = JSON) -> Refusal | None:
         """Answer *invocation* with *body*; return why it was refused, None if it was taken.
@@ -165,9 +163,7 @@ class Client:
             ApiError: If the Runtime API fails.
             TransportError: If the connection is lost.
         """
-        api = self._api
-        answer = self._exchange(api.response(invocation, len(body), content_type), quick_accepted, body)
-        return None if answer is ACCEPTED else api.accepted(answer)
+        return self._post(self._api.response(invocation, len(body), content_type), body)
 
     def fail(self, invocation: Invocation, body: bytes, extra: bytes = b"") -> Refusal | None:
         """Answer *invocation* with an error; *extra* holds header lines. As `respond`."""
@@ -188,15 +184,16 @@ class Client:
             ApiError: If the Runtime API does not answer 200.
             TransportError: If the connection is lost.
         """
-        self._api.restored(self._exchange(self._api.restore_next(), quick_accepted))
+        self._api.restored(self._receive(self._exchange(self._api.restore_next())))
 
     def _post(self, head: bytes, body: bytes) -> Refusal | None:
-        return self._api.accepted(self._exchange(head, quick_accepted, body))
+        data = self._exchange(head, body)
+        return None if is_accepted(data) else self._api.accepted(self._receive(data, is_post=True))
 
-    def _exchange(self, head: bytes, quick: Quick, body: bytes = b"") -> Any:
-        """Send one request; return what *quick* makes of the answer, or the `Response` where it sees none.
+    def _exchange(self, head: bytes, body: bytes = b"") -> bytes:
+        """Send one request; return the first bytes of the answer, as a rule all of it.
 
-        One send and one receive, as a rule.
+        One send and one receive.
 
         A send that fails is no verdict: the reply to a refused body may be there already (400 and 403 come
         with ``Connection: close`` before the whole body was read), so it is read first.
@@ -219,12 +216,7 @@ class Client:
                 ours(exc)
                 data = b""
             if data:
-                response = quick(data)
-                if response is None:
-                    response = self._receive(data, is_post=head[:4] == b"POST")
-                    if response.closes:
-                        transport.close()
-                return response
+                return data
             if not reused:
                 transport.close()
                 call = head[: head.find(b" HTTP/1.1")].decode()
@@ -233,8 +225,8 @@ class Client:
             transport.connect()
             reused = False
 
-    def _receive(self, data: bytes, *, is_post: bool) -> Response:
-        """Return the response that begins with *data*.
+    def _receive(self, data: bytes, *, is_post: bool = False) -> Response:
+        """Return the response that begins with *data*; close the connection if the peer does.
 
         Raises:
             TransportError: If the connection is lost.
@@ -259,9 +251,11 @@ class Client:
         except RemoteProtocolError:
             transport.close()  # what failed can still be reported, on a new connection
             raise
-        if response is not None:
+        if response is not None and not response.closes:
             return response
         transport.close()
+        if response is not None:
+            return response
         if is_post and parser.head is not None:
             return parser.head
         if reason:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rapid_client._codec import Codec
     from rapid_client._handler import Handler
-    from rapid_client._protocol import Invocation, Refusal
+    from rapid_client._protocol import Common, Invocation, Refusal
     from rapid_client._runtime import Environment
     from rapid_client._seam import Seam
 
@@ -53,6 +53,7 @@ class Loop:
 
     __slots__ = (
         "_codec",
+        "_common",
         "_current",
         "_environment",
         "_fields",
@@ -65,6 +66,7 @@ class Loop:
 
     def __init__(self, environment: Environment, handler: Handler, codec: Codec) -> None:
         self._environment, self._current, self._codec = environment, environment.current, codec
+        self._common: Common | None = None
         self.handler = handler
         self.handle = self.answer
         self.post_response: Callable[[Invocation, bytes, bytes], Refusal | None] = environment.client.respond
@@ -111,13 +113,13 @@ class Loop:
         """Run *handler* on *invocation* and post what came of it."""
         current = self._current
         current.request_id = invocation.request_id
-        current.tenant_id = text(invocation.tenant_id) if invocation.tenant_id else None
+        current.tenant_id = invocation.common.tenant_id
         set_trace_id(invocation.trace_id)
         content_type = JSON
         try:
             context = self.context(invocation)
             body, invocation.body = invocation.body, b""  # it may be large, and nobody else needs it
-            event = self._codec.decode(body) if invocation.is_json else bytes(body)
+            event = self._codec.decode(body) if invocation.common.is_json else bytes(body)
             body = b""
             result = handler(event, context)
             if isinstance(result, self._raw_types):
@@ -133,18 +135,19 @@ class Loop:
 
     def context(self, invocation: Invocation) -> LambdaContext:
         """Return the context as the handler gets it."""
+        common = invocation.common
+        if common is not self._common:
+            self._fields["invoked_function_arn"], self._fields["tenant_id"] = common.arn, common.tenant_id
+            self._common = common
         fields = self._fields.copy()
         fields["aws_request_id"] = invocation.request_id
-        fields["invoked_function_arn"] = invocation.arn
         fields["_epoch_deadline_time_in_ms"] = invocation.deadline_ms
-        if invocation.tenant_id:
-            fields["tenant_id"] = self._current.tenant_id
-        if invocation.client_context:
-            parsed = parse("Client Context", text(invocation.client_context))
+        if common.client_context:
+            parsed = parse("Client Context", text(common.client_context))
             fields["_w3c_fields"] = take_w3c(parsed)
             fields["client_context"] = client_context_from(parsed)
-        if invocation.identity:
-            fields["identity"] = identity_from(parse("Cognito Identity", text(invocation.identity)))
+        if common.identity:
+            fields["identity"] = identity_from(parse("Cognito Identity", text(common.identity)))
         else:
             fields["identity"] = CognitoIdentity()
         context = LambdaContext.__new__(LambdaContext)
@@ -192,7 +195,7 @@ def exit_code(error: BaseException) -> int:
     return 1
 
 
-def set_trace_id(trace_id: bytes | None) -> None:
+def set_trace_id(trace_id: bytes) -> None:
     """Set the environment variable that the X-Ray SDK reads, or delete it where there is no trace.
 
     As long as nobody has imported `os` (7 modules, 2 ms), ``posix.environ`` is what it will start from.

@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 
 from rapid_client import __version__
+from rapid_client._wire import DEADLINE, NONCE, REQUEST_ID, TRACE_ID, quick_event, shape_of
 from rapid_client.errors import ApiError, FaultError, LocalProtocolError, RemoteProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, Literal, TypeAlias
 
-    from rapid_client._wire import Headers, Response
+    from rapid_client._wire import Headers, Response, Shape, Values
 
     State: TypeAlias = Literal[0, 1, 2, 3, 4, 5]
     Call: TypeAlias = Literal["next", "response", "error", "init/error", "restore/next", "restore/error"]
@@ -38,6 +39,9 @@ NEXT_STATE: Final[dict[str, dict[State, State]]] = {
     "response": {INVOKED: IDLE},
     "error": {INVOKED: IDLE},
 }
+AFTER_NEXT: Final = NEXT_STATE["next"]
+AFTER_EVENT: Final = NEXT_STATE["event"]
+AFTER_RESPONSE: Final = NEXT_STATE["response"]
 
 ROOT: Final = b"/2018-06-01/runtime/"
 #: RFC 3986, section 2.3: what a path segment may hold as it is.
@@ -48,59 +52,74 @@ LINE_BREAKS: Final = b"\x00\n\r"
 JSON: Final = b"application/json"
 
 
+class Common:
+    """What an event shares with those before it, as a rule: read once, for as long as it stays the same.
+
+    Attributes:
+        arn: The ARN that was invoked, empty if absent.
+        is_json: Whether the event is JSON; by its media type, and where none is given.
+        tenant_id: The tenant, in tenant isolation mode; None if absent.
+        client_context, identity: Header values as they came, None where absent.
+    """
+
+    __slots__ = ("arn", "client_context", "identity", "is_json", "tenant_id")
+
+    def __init__(self, headers: Headers) -> None:
+        get = headers.get
+        self.arn = text(get(b"Lambda-Runtime-Invoked-Function-Arn", b""))
+        self.is_json = is_json(get(b"Content-Type"))
+        tenant_id = get(b"Lambda-Runtime-Aws-Tenant-Id")
+        self.tenant_id = text(tenant_id) if tenant_id else None
+        self.client_context = get(b"Lambda-Runtime-Client-Context")
+        self.identity = get(b"Lambda-Runtime-Cognito-Identity")
+
+
 class Invocation:
     """One event and what came with it.
+
+    Args:
+        common: What it shares with others.
+        values: Its own: request id, deadline, nonce and trace id, empty where absent; and the event.
 
     Attributes:
         request_id: Opaque; a UUID as a rule.
         body: The event as it came.
-        is_json: Whether the event is JSON; by its media type, and where none is given.
         deadline_ms: When the function times out, in milliseconds since the epoch; 0 if unreadable.
-        arn: The ARN that was invoked, empty if absent.
-        trace_id, tenant_id, client_context, identity: Header values as they came, None where absent.
+        trace_id: A header value as it came, empty if absent.
         path: The request id as a path segment.
         echo: The header line that has to come back with the answer; empty if none has.
     """
 
-    __slots__ = (
-        "arn",
-        "body",
-        "client_context",
-        "deadline_ms",
-        "echo",
-        "identity",
-        "is_json",
-        "path",
-        "request_id",
-        "tenant_id",
-        "trace_id",
-    )
+    __slots__ = ("body", "common", "deadline_ms", "echo", "path", "request_id", "trace_id")
 
-    def __init__(self, headers: Headers, body: bytes | bytearray) -> None:
-        get = headers.get
-        request_id = get(b"Lambda-Runtime-Aws-Request-Id")
-        if request_id is None:
-            message = "the Runtime API sent an event without Lambda-Runtime-Aws-Request-Id"
-            raise RemoteProtocolError(message)
-        self.path = quote(request_id)
-        self.request_id = str(request_id, "utf-8", "surrogateescape").strip()
-        self.body = body
-        content_type = get(b"Content-Type")
-        self.is_json = content_type == JSON or is_json(content_type)
+    def __init__(self, common: Common, values: Values) -> None:
+        self.common = common
+        request_id, deadline, nonce, self.trace_id, self.body = values
+        if request_id.translate(None, UNRESERVED):
+            self.request_id, self.path = text(request_id), quote(request_id)
+        else:
+            self.request_id, self.path = request_id.decode(), request_id
         try:
-            self.deadline_ms = int(get(b"Lambda-Runtime-Deadline-Ms", 0))
+            self.deadline_ms = int(deadline)
         except ValueError:
             self.deadline_ms = 0
-        self.arn = str(get(b"Lambda-Runtime-Invoked-Function-Arn", b""), "utf-8", "surrogateescape").strip()
-        self.trace_id = get(b"Lambda-Runtime-Trace-Id")
-        self.tenant_id = get(b"Lambda-Runtime-Aws-Tenant-Id")
-        self.client_context = get(b"Lambda-Runtime-Client-Context")
-        self.identity = get(b"Lambda-Runtime-Cognito-Identity")
-        nonce = get(b"Lambda-Runtime-Invocation-Id")
-        self.echo = b"" if nonce is None else header(b"Lambda-Runtime-Invocation-Id", nonce)
+        self.echo = header(NONCE, nonce) if nonce else b""
 
     def __repr__(self) -> str:
         return f"<Invocation {self.request_id!r}, {len(self.body)} bytes>"
+
+
+def values_of(headers: Headers, body: bytes | bytearray) -> Values:
+    """Return the values of an invocation that came with *headers* and *body*.
+
+    Raises:
+        RemoteProtocolError: If it has no request id.
+    """
+    if REQUEST_ID not in headers:
+        message = "the Runtime API sent an event without Lambda-Runtime-Aws-Request-Id"
+        raise RemoteProtocolError(message)
+    get = headers.get
+    return headers[REQUEST_ID], get(DEADLINE, b""), get(NONCE, b""), get(TRACE_ID, b""), body
 
 
 class Refusal:
@@ -119,8 +138,6 @@ def text(value: bytes) -> str:
 
 def quote(request_id: bytes) -> bytes:
     """Return *request_id* as a path segment: percent-encoded as far as RFC 3986 asks for it."""
-    if request_id and not request_id.translate(None, UNRESERVED):
-        return request_id
     return b"".join(b"%c" % byte if byte in UNRESERVED else b"%%%02X" % byte for byte in request_id.strip())
 
 
@@ -144,17 +161,19 @@ class RuntimeApi:
         address: ``host:port``, for the Host header.
     """
 
-    __slots__ = ("_common", "_fail", "_next", "_respond", "_respond_other", "state")
+    __slots__ = ("_common", "_fail", "_lines", "_next", "_respond", "_respond_other", "_shape", "state")
 
     def __init__(self, address: str) -> None:
         self.state: State = STARTED
+        self._shape: Shape | None = None
+        self._common = Common({})
         version = "{}.{}.{}".format(*sys.version_info)
         agent = f"rapid-client/{__version__} python/{version}"
-        self._common = b"".join(
+        self._lines = b"".join(
             (b" HTTP/1.1\r\n", header(b"Host", address.encode()), header(b"User-Agent", agent.encode()))
         )
-        self._next = b"".join((b"GET ", ROOT, b"invocation/next", self._common, b"\r\n"))
-        common = self._common.replace(b"%", b"%%")
+        self._next = b"".join((b"GET ", ROOT, b"invocation/next", self._lines, b"\r\n"))
+        common = self._lines.replace(b"%", b"%%")
         start, length = b"POST " + ROOT + b"invocation/%b/", b"Content-Length: %d\r\n%b"
         # One formatting makes a head: 0.2 us, where joining its parts takes 0.4.
         self._respond = start + b"response" + common + b"Content-Type: " + JSON + b"\r\n" + length + b"\r\n"
@@ -174,10 +193,30 @@ class RuntimeApi:
     def next(self) -> bytes:
         """Ask for the next event; its response goes to `event`."""
         try:
-            self.state = NEXT_STATE["next"][self.state]
+            self.state = AFTER_NEXT[self.state]
         except KeyError:
             raise self._illegal("next") from None
         return self._next
+
+    def arrived(self, data: bytes) -> Invocation | None:
+        """Return the invocation that *data* is; None if it is not all of an event as they nearly always are.
+
+        Raises:
+            RemoteProtocolError: If it has no request id.
+        """
+        shape = self._shape
+        values = None if shape is None else shape.read(data)
+        if values is None:
+            event = quick_event(data)
+            if event is None:
+                return None
+            values = values_of(*event)
+            self._shape, self._common = shape_of(data, event[0]), Common(event[0])
+        try:
+            self.state = AFTER_EVENT[self.state]
+        except KeyError:
+            raise self._illegal("event") from None
+        return Invocation(self._common, values)
 
     def event(self, response: Response) -> Invocation:
         """Return the invocation that *response* holds.
@@ -189,20 +228,15 @@ class RuntimeApi:
         if response.status != 200:
             message = f"the Runtime API gave no event: {describe(response)}"
             raise ApiError(message)
-        return self.delivered(response.headers(), response.body)
-
-    def delivered(self, headers: Headers, body: bytes | bytearray) -> Invocation:
-        """Return the invocation that came with *headers* and *body* in a 200; else as `event`."""
-        try:
-            self.state = NEXT_STATE["event"][self.state]
-        except KeyError:
-            raise self._illegal("event") from None
-        return Invocation(headers, body)
+        headers = response.headers()
+        values = values_of(headers, response.body)
+        self._step("event")
+        return Invocation(Common(headers), values)
 
     def response(self, invocation: Invocation, size: int, content_type: bytes = JSON) -> bytes:
         """Answer *invocation* with a body of *size* bytes, which follow; the reply goes to `accepted`."""
         try:
-            self.state = NEXT_STATE["response"][self.state]
+            self.state = AFTER_RESPONSE[self.state]
         except KeyError:
             raise self._illegal("response") from None
         if content_type is JSON:
@@ -229,12 +263,12 @@ class RuntimeApi:
         self._step(call)
         kind = header(b"Lambda-Runtime-Function-Error-Type", error_type.encode("utf-8", "replace"))
         length = b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (JSON, size)
-        return b"".join((b"POST ", ROOT, call.encode(), self._common, kind, length))
+        return b"".join((b"POST ", ROOT, call.encode(), self._lines, kind, length))
 
     def restore_next(self) -> bytes:
         """Say that the snapshot may be taken; the response, which goes to `restored`, comes after it."""
         self._step("restore/next")
-        return b"".join((b"GET ", ROOT, b"restore/next", self._common, b"\r\n"))
+        return b"".join((b"GET ", ROOT, b"restore/next", self._lines, b"\r\n"))
 
     def restored(self, response: Response) -> None:
         """Check the response to `restore_next`.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final, TypeAlias
 
     Headers: TypeAlias = dict[bytes, bytes]
+    Values: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes | bytearray]
 
 #: What a chunk's size may be written with; `int` would also take "0x10".
 HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
@@ -49,10 +51,15 @@ class Response:
         return parse_headers(self.head)
 
 
-#: The reply to nearly every POST; nobody looks at more than its status.
-ACCEPTED: Final = Response(202, b"HTTP/1.1 202 Accepted", b"")
-#: How a Go server ends its reply to a POST: the length is the last header. (0.2 us less than to work it out.)
-STATUS_OK: Final = b'\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+REQUEST_ID: Final = b"Lambda-Runtime-Aws-Request-Id"
+DEADLINE: Final = b"Lambda-Runtime-Deadline-Ms"
+NONCE: Final = b"Lambda-Runtime-Invocation-Id"
+TRACE_ID: Final = b"Lambda-Runtime-Trace-Id"
+
+#: A Go server's reply to a POST, around the 25 bytes of its date that change.
+ACCEPTED_START: Final = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nDate: "
+ACCEPTED_END: Final = b' GMT\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+ACCEPTED_SIZE: Final = len(ACCEPTED_START) + 25 + len(ACCEPTED_END)
 #: What an event's headers are called. A head with other names is parsed the slow way.
 EVENT_NAMES: Final = frozenset(
     (
@@ -72,28 +79,26 @@ EVENT_NAMES: Final = frozenset(
 )
 
 
-def quick_accepted(data: bytes) -> Response | None:
-    """Return `ACCEPTED` if *data* is all of a 202 with a length, and the connection stays open, else None.
+def is_accepted(data: bytes) -> bool:
+    """Say whether *data* is all of a 202 with a length, and the connection stays open.
 
-    0.4 us, where `_parser.ResponseParser` takes 1.6. It sees what it knows; what is written in any other way
-    is left to the parser, which knows all.
+    0.15 us for a Go server's, 0.4 for any other, where `_parser.ResponseParser` takes 1.6. It sees what it
+    knows; what is written in any other way is left to the parser, which knows all.
     """
-    if data[:13] != b"HTTP/1.1 202 " or data.find(b"onnection:") > 0:
-        return None
-    if data.endswith(STATUS_OK):
-        return ACCEPTED
-    if data.find(b"ransfer-") > 0:
-        return None
+    if len(data) == ACCEPTED_SIZE and data.endswith(ACCEPTED_END) and data.startswith(ACCEPTED_START):
+        return data.count(b"\n") == 6  # nothing but a date in between
+    if data[:13] != b"HTTP/1.1 202 " or data.find(b"onnection:") > 0 or data.find(b"ransfer-") > 0:
+        return False
     end = data.rfind(b"\r\n\r\n")
     length = b"\r\nContent-Length: %d\r\n" % (len(data) - end - 4)
-    return ACCEPTED if data.find(length, 0, end + 2) > 0 else None
+    return data.find(length, 0, end + 2) > 0
 
 
 def quick_event(data: bytes) -> tuple[Headers, bytes] | None:
     """Return headers and body if *data* is all of a 200 with nothing but the headers of an event, else None.
 
-    2.6 us, where `_parser.ResponseParser` and `Response.headers` take 4.3. As `quick_accepted`, it sees what
-    it knows.
+    2.6 us, where `_parser.ResponseParser` and `Response.headers` take 4.3. As `is_accepted`, it sees what it
+    knows.
     """
     # From the right 0.07 us, from the left 0.27. A body that holds a blank line itself ends up in the head,
     # where its lines are no headers of an event.
@@ -130,3 +135,91 @@ def quick_chunk(coded: bytes) -> bytes | None:
     if len(coded) != stop + 7 or coded[stop:] != b"\r\n0\r\n\r\n":
         return None
     return coded[start:stop]
+
+
+class Shape:
+    """What an event looked like, to compare the next one with: 1.1 us, where `quick_event` takes 2.6.
+
+    From one event of a function to the next the head differs in a few values, which Go's servers send in this
+    order: request id, deadline, nonce, trace id, date, length. Where it differs in anything else, or in how
+    long one of the first three values is, it has another shape.
+
+    Args:
+        data: An event.
+        spans: Where in it the first three values begin and end, and where the trace id begins.
+    """
+
+    __slots__ = (
+        "_after_deadline",
+        "_after_id",
+        "_after_nonce",
+        "_before_id",
+        "_deadline",
+        "_deadline_end",
+        "_id",
+        "_id_end",
+        "_nonce",
+        "_nonce_end",
+        "_trace_id",
+    )
+
+    def __init__(self, data: bytes, spans: Sequence[int]) -> None:
+        (
+            self._id,
+            self._id_end,
+            self._deadline,
+            self._deadline_end,
+            self._nonce,
+            self._nonce_end,
+            self._trace_id,
+        ) = spans
+        self._before_id, self._after_id = data[: self._id], data[self._id_end : self._deadline]
+        self._after_deadline = data[self._deadline_end : self._nonce]
+        self._after_nonce = data[self._nonce_end : self._trace_id]
+
+    def read(self, data: bytes) -> Values | None:
+        """Return request id, deadline, nonce, trace id and body if *data* is all of an event of this shape.
+
+        A value that is absent is empty.
+        """
+        # `startswith` takes 0.04 us, a slice to compare 0.08; `count` takes 0.05, `in` 0.26.
+        if not (
+            data.startswith(self._before_id)
+            and data.startswith(self._after_id, self._id_end)
+            and data.startswith(self._after_deadline, self._deadline_end)
+            and data.startswith(self._after_nonce, self._nonce_end)
+        ):
+            return None
+        request_id, nonce = data[self._id : self._id_end], data[self._nonce : self._nonce_end]
+        deadline, trace_id = data[self._deadline : self._deadline_end], self._trace_id
+        stop = data.find(b"\r", trace_id)  # a trace id has no fixed length; a date has
+        date_end = data.find(b"\r", stop + 1)
+        end = data.find(b"\r\n\r\n", date_end)
+        if end < 0 or date_end != stop + 37 or not data.startswith(b"\r\nDate: ", stop):
+            return None
+        if request_id.count(b"\r") or deadline.count(b"\r") or nonce.count(b"\r"):
+            return None
+        last, body = data[date_end:end], data[end + 4 :]
+        if last != b"\r\nContent-Length: %d" % len(body):
+            whole = quick_chunk(body) if last == b"\r\nTransfer-Encoding: chunked" else None
+            if whole is None:
+                return None
+            body = whole
+        return request_id, deadline, nonce, data[trace_id:stop], body
+
+
+def shape_of(data: bytes, headers: Headers) -> Shape | None:
+    """Return the shape of *data*, an event with *headers*; None if it is none that `Shape` can describe."""
+    spans, at = list[int](), 0
+    for name in (REQUEST_ID, DEADLINE, NONCE, TRACE_ID):
+        value = headers.get(name, b"")
+        before = b"\r\n%b: " % name if value else b""
+        start = data.find(before, at)
+        if start < 0:
+            return None
+        at = start + len(before) + len(value)
+        spans += at - len(value), at
+    if not headers.get(TRACE_ID):  # it would end where the date begins
+        spans[6] = data.find(b"\r\nDate: ", at)
+    shape = Shape(data, spans[:7])
+    return None if shape.read(data) is None else shape

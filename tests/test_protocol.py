@@ -48,7 +48,7 @@ def respond(status: int, body: bytes = b"", *headers: str) -> Response:
 
 def made(response: Response) -> Invocation:
     """Return the invocation that *response* brings."""
-    return Invocation(response.headers(), response.body)
+    return api_in(POLLING).event(response)
 
 
 def invocation(*headers: str, body: bytes = b"{}", request_id: str = "r1") -> Invocation:
@@ -229,13 +229,13 @@ def test_an_invocation_has_what_the_headers_say() -> None:
         )
     )
 
-    assert (got.request_id, got.path, got.body, got.is_json) == ("id/1", b"id%2F1", b'{"k": 1}', True)
+    assert (got.request_id, got.path, got.body, got.common.is_json) == ("id/1", b"id%2F1", b'{"k": 1}', True)
     assert got.deadline_ms == 1763631152000
-    assert got.arn == "arn:aws:lambda:eu-west-1:1:function:f:live"
+    assert got.common.arn == "arn:aws:lambda:eu-west-1:1:function:f:live"
     assert got.trace_id == b"Root=1-2-3;Sampled=1"
-    assert got.tenant_id == b"t1"
-    assert got.client_context == '{"custom": {"é": 1}}'.encode()
-    assert got.identity == b'{"cognitoIdentityId": "i"}'
+    assert got.common.tenant_id == "t1"
+    assert got.common.client_context == '{"custom": {"é": 1}}'.encode()
+    assert got.common.identity == b'{"cognitoIdentityId": "i"}'
     assert got.echo == b"Lambda-Runtime-Invocation-Id: INV-9\r\n"
 
 
@@ -243,8 +243,13 @@ def test_an_invocation_without_headers() -> None:
     """All but the request id may be missing."""
     got = invocation()
 
-    assert (got.deadline_ms, got.arn, got.is_json, got.echo) == (0, "", True, b"")
-    assert (got.trace_id, got.tenant_id, got.client_context, got.identity) == (None, None, None, None)
+    assert (got.deadline_ms, got.common.arn, got.common.is_json, got.echo) == (0, "", True, b"")
+    assert (got.trace_id, got.common.tenant_id, got.common.client_context, got.common.identity) == (
+        b"",
+        None,
+        None,
+        None,
+    )
 
 
 def test_an_invocation_needs_a_request_id() -> None:
@@ -291,7 +296,7 @@ def test_which_events_are_json(content_type: str | None, json: bool) -> None:
     lines = [] if content_type is None else [f"Content-Type: {content_type}"]
 
     assert is_json(None if content_type is None else content_type.encode()) is json
-    assert invocation(*lines).is_json is json
+    assert invocation(*lines).common.is_json is json
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -54,6 +54,10 @@ EVENT: Final = sized(
     b"Lambda-Runtime-Aws-Request-Id: 3f1c",
     b"Lambda-Runtime-Deadline-Ms: 1763631152000",
 )
+GO_ACCEPTED: Final = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nDate: Sat, 21 Nov 2026 09:23:41 GMT\r\n"
+    b'Content-Length: 16\r\n\r\n{"status":"OK"}\n'
+)
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 CASES: Final = {
     "event": Case(EVENT, 200, b'{"a": 1}'),
@@ -482,23 +486,26 @@ def test_h11_understands_the_same(drive: Drive, drawn: tuple[bytes, bool], data:
 @given(drawn=responses())
 @example(drawn=(EVENT, False))
 @example(drawn=(CASES["accepted"].raw, False))
+@example(drawn=(GO_ACCEPTED, False))
 def test_the_quick_ways_see_what_the_parser_sees(drawn: tuple[bytes, bool]) -> None:
     """What is taken in a quick way is exactly what the parser makes of it."""
     raw, until_close = drawn
-    event, accepted = _wire.quick_event(raw), _wire.quick_accepted(raw)
-    if event is not None or accepted is not None:
+    event, accepted = _wire.quick_event(raw), _wire.is_accepted(raw)
+    if event is not None or accepted:
         assert not until_close
         response = ResponseParser().feed(raw)
         assert response is not None
-        if accepted is not None:
-            assert (response.status, response.closes) == (accepted.status, accepted.closes)
+        if accepted:
+            assert (response.status, response.closes) == (202, False)
         if event is not None:
             assert (response.status, response.closes) == (200, False)
             assert (response.headers(), bytes(response.body)) == event
 
 
 @pytest.mark.parametrize(
-    "whole", [EVENT, CHUNKED_EVENT, CASES["accepted"].raw], ids=["event", "chunk", "202"]
+    "whole",
+    [EVENT, CHUNKED_EVENT, CASES["accepted"].raw, GO_ACCEPTED],
+    ids=["event", "chunk", "202", "go-202"],
 )
 @given(data=st.data())
 def test_the_quick_ways_see_no_more_than_the_parser(whole: bytes, data: st.DataObject) -> None:
@@ -507,17 +514,176 @@ def test_the_quick_ways_see_no_more_than_the_parser(whole: bytes, data: st.DataO
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(raw) - 1))
         raw[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
-    event, accepted = _wire.quick_event(bytes(raw)), _wire.quick_accepted(bytes(raw))
-    if event is None and accepted is None:
+    event, accepted = _wire.quick_event(bytes(raw)), _wire.is_accepted(bytes(raw))
+    if event is None and not accepted:
         return
     response = ResponseParser().feed(bytes(raw))
     assert response is not None
-    if accepted is not None:
-        assert (response.status, response.closes) == (accepted.status, accepted.closes)
+    if accepted:
+        assert (response.status, response.closes) == (202, False)
     if event is not None:
         assert (response.status, response.closes) == (200, False)
         assert bytes(response.body) == event[1]
         assert {name: value.strip() for name, value in event[0].items()} == response.headers()
+
+
+# -- the shape of an event --
+
+
+class Sent(NamedTuple):
+    """An event as a Go server sends it: what changes from one to the next."""
+
+    request_id: bytes
+    deadline: bytes
+    nonce: bytes
+    trace_id: bytes
+    second: int
+    body: bytes
+    chunked: bool
+
+    def raw(self, arn: bytes = b"arn:aws:lambda:eu-west-1:1:function:f") -> bytes:
+        """Return its bytes; a value that is empty has no header."""
+        lines = [b"HTTP/1.1 200 OK", b"Content-Type: application/json"]
+        for name, value in (
+            (b"Lambda-Runtime-Aws-Request-Id", self.request_id),
+            (b"Lambda-Runtime-Deadline-Ms", self.deadline),
+            (b"Lambda-Runtime-Invocation-Id", self.nonce),
+            (b"Lambda-Runtime-Invoked-Function-Arn", arn),
+            (b"Lambda-Runtime-Trace-Id", self.trace_id),
+        ):
+            if value:
+                lines.append(name + b": " + value)
+        lines.append(b"Date: Sat, 21 Nov 2026 09:23:%02d GMT" % self.second)
+        if self.chunked:
+            coded = b"%x\r\n%b\r\n0\r\n\r\n" % (len(self.body), self.body)
+            return b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", coded])
+        return b"\r\n".join([*lines, b"Content-Length: %d" % len(self.body), b"", self.body])
+
+    def values(self) -> tuple[bytes, ...]:
+        """Return what has to come out of it."""
+        return self.request_id, self.deadline, self.nonce, self.trace_id, self.body
+
+
+def sent(id_size: int = 36, nonce_size: int = 36) -> st.SearchStrategy[Sent]:
+    """Draw events whose request id and nonce have these sizes."""
+    visible = st.characters(min_codepoint=33, max_codepoint=126)
+
+    def text(size: int) -> st.SearchStrategy[bytes]:
+        return st.text(visible, min_size=size, max_size=size).map(str.encode)
+
+    trace_id = st.text(visible, max_size=90).map(str.encode)
+    body = st.binary(min_size=1, max_size=300)
+    deadline = st.integers(10**12, 10**13 - 1).map(lambda number: b"%d" % number)
+    return st.builds(
+        Sent, text(id_size), deadline, text(nonce_size), trace_id, st.integers(0, 59), body, st.booleans()
+    )
+
+
+def learn(raw: bytes) -> _wire.Shape:
+    """Return the shape of an event."""
+    event = _wire.quick_event(raw)
+    assert event is not None
+    shape = _wire.shape_of(raw, event[0])
+    assert shape is not None
+    return shape
+
+
+@pytest.mark.parametrize("nonce_size", [0, 20])
+@given(data=st.data())
+def test_a_shape_reads_the_next_event(nonce_size: int, data: st.DataObject) -> None:
+    """Another id, deadline, nonce, trace id, date, body and length, and it is read all the same."""
+    first, second = (data.draw(sent(nonce_size=nonce_size)) for _ in range(2))
+    if not first.trace_id or not second.trace_id:  # with and without the header are two shapes
+        second = second._replace(trace_id=first.trace_id)
+
+    assert learn(first._replace(body=b"{}").raw()).read(second.raw()) == second.values()
+
+
+@given(first=sent(), second=sent(), data=st.data())
+def test_a_shape_reads_no_more_than_the_parser(first: Sent, second: Sent, data: st.DataObject) -> None:
+    """Whatever a shape reads of a damaged, cut or prolonged event is what the parser makes of it."""
+    raw = bytearray(second.raw())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        put = st.sampled_from([b"", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\r\nA: b", b"7"])
+        raw[at : at + data.draw(st.integers(0, 9))] = data.draw(put)
+    del raw[data.draw(st.integers(len(raw) - 3, len(raw))) :]
+    values = learn(first._replace(body=b"{}").raw()).read(bytes(raw))
+    if values is not None:
+        response = ResponseParser().feed(bytes(raw))
+        assert response is not None
+        assert (response.status, response.closes) == (200, False)
+        headers = response.headers()
+        names = (_wire.REQUEST_ID, _wire.DEADLINE, _wire.NONCE, _wire.TRACE_ID)
+        assert (*(headers.get(name, b"") for name in names), bytes(response.body)) == (
+            *(value.strip() for value in values[:4]),
+            values[4],
+        )
+
+
+BASE: Final = Sent(b"i" * 36, b"1763631152000", b"", b"Root=1-2-3", 41, b'{"a": 1}', chunked=False)
+
+
+ENDLESS: Final = BASE.raw().find(b"\r\nContent-Length")
+
+
+@pytest.mark.parametrize("size", range(len(BASE.raw())))
+def test_a_shape_reads_no_part_of_an_event(size: int) -> None:
+    """An event that is cut anywhere is left to the parser."""
+    assert learn(BASE.raw()).read(BASE.raw()[:size]) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BASE.raw(b"arn:aws:lambda:eu-west-1:1:function:g"),
+        BASE.raw().replace(b"\r\nDate", b"\r\nLambda-Runtime-Aws-Tenant-Id: t\r\nDate"),
+        BASE.raw().replace(b"\r\nContent-Length", b"\r\nConnection: close\r\nContent-Length"),
+        BASE.raw().replace(b"200 OK", b"500 No"),
+        BASE._replace(request_id=b"i" * 35 + b"\r").raw(),
+        BASE._replace(request_id=b"i" * 26 + b"\r\nA: " + b"b" * 5).raw(),
+        BASE._replace(request_id=b"i").raw(),
+        BASE._replace(nonce=b"n").raw(),
+        BASE._replace(trace_id=b"").raw(),
+        BASE._replace(deadline=b"176363\r\nA: 12").raw(),
+        BASE.raw().replace(b"\r\nDate: ", b"\r\nDote: "),
+        BASE.raw()[:ENDLESS] + b"\r\nContent-Length: %d\r" % (ENDLESS + 19),
+    ],
+)
+def test_another_shape_is_not_read(other: bytes) -> None:
+    """Where a head differs in more than the values, it is read line by line."""
+    assert learn(BASE.raw()).read(other) is None
+
+
+def test_a_nonce_is_one_line() -> None:
+    """A line break where the nonce should be is no nonce."""
+    first, second = (BASE._replace(nonce=nonce) for nonce in (b"n" * 9, b"nn\r\nA: bb"))
+
+    assert learn(first.raw()).read(second.raw()) is None
+
+
+def test_a_date_is_one_line() -> None:
+    """A reply that closes the connection is not taken for the usual one, however long it is."""
+    assert _wire.is_accepted(GO_ACCEPTED)
+    date = b"Sat, 21 Nov 2026 09:23:41"
+    assert not _wire.is_accepted(GO_ACCEPTED.replace(date, b"x\r\nConnection: close\r\nA: "))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        EVENT,
+        sized(b"1", b"Lambda-Runtime-Deadline-Ms: 1", b"Lambda-Runtime-Aws-Request-Id: r"),
+        BASE.raw().replace(b"\r\nDate", b"\r\nLambda-Runtime-Aws-Tenant-Id: t\r\nDate"),
+    ],
+    ids=["no-date", "another-order", "a-header-after-the-trace-id"],
+)
+def test_what_has_no_shape(raw: bytes) -> None:
+    """A head that is not in a Go server's order has no shape."""
+    event = _wire.quick_event(raw)
+
+    assert event is not None
+    assert _wire.shape_of(raw, event[0]) is None
 
 
 # -- anything else --
