@@ -23,8 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from rapid_client._parser import Response, ResponseParser
+    from rapid_client._pipeline import Report
     from rapid_client._protocol import Invocation, Refusal, RuntimeApi
-    from rapid_client._wire import Response
 
 #: The most that one receive takes: CPython allocates all of it first, and above malloc's mmap threshold
 #: (128 KB) each call is an mmap, page faults and a munmap (22.5 us per invocation with 64 KB, 51 with 256).
@@ -143,6 +144,12 @@ class Client:
     def __init__(self, api: RuntimeApi, transport: Transport) -> None:
         self._api, self._transport = api, transport
 
+    def pipelined(self, report: Report) -> Client:
+        """Return a client in place of this one that pipelines, and tells *report* of refused responses."""
+        from rapid_client._pipeline import Pipeline  # deferred: 0.2 ms, and only RAPID_PIPELINE=1 asks for it
+
+        return Pipeline(self._api, self._transport, report)
+
     def next(self) -> Invocation:
         """Wait for the next event, for as long as it takes.
 
@@ -232,9 +239,11 @@ class Client:
             TransportError: If the connection is lost.
             RemoteProtocolError: If it is no response, or is cut where that matters.
         """
-        from rapid_client._parser import ResponseParser  # deferred: 0.2 ms, and most answers need none
+        return self._complete(make_parser(), data, is_post=is_post)
 
-        transport, parser = self._transport, ResponseParser()
+    def _complete(self, parser: ResponseParser, data: bytes, *, is_post: bool) -> Response:
+        """Feed *parser* with *data* and what follows; return the response. Raises as `_receive`."""
+        transport = self._transport
         reason = ""
         try:
             response = parser.feed(data)
@@ -262,6 +271,13 @@ class Client:
             message = f"lost the connection to the Runtime API at {transport.address}: {reason}"
             raise TransportError(message)
         return parser.end()
+
+
+def make_parser(*, pipelined: bool = False) -> ResponseParser:
+    """Return a parser of one response; see there."""
+    from rapid_client._parser import ResponseParser  # deferred: 0.2 ms, and most answers need none
+
+    return ResponseParser(pipelined=pipelined)
 
 
 def ours(error: OSError) -> None:

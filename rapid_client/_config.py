@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 import sys
 
-from rapid_client.errors import ConfigError
+import rapid_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ SWITCHES: Final = {
     "RAPID_INIT_TRACE": ("full", "user"),
     "RAPID_BYTES_LIKE": ("error", "raw"),
     "RAPID_ERROR_TYPE_HEADER": ("0", "1"),
+    "RAPID_PIPELINE": ("0", "1"),
     "RAPID_DEBUG": ("0", "1"),
 }
 
@@ -68,11 +69,11 @@ class Config:
                 "AWS_LAMBDA_RUNTIME_API is not set: Lambda sets it to the address of its Runtime API;"
                 " to run a function here, use `rapid invoke app.handler`"
             )
-            raise ConfigError(message)
+            raise rapid_client.errors.ConfigError(message)
         named = environ.get("_HANDLER") if handler is None else handler
         if named is None:
             message = "no handler is named: give one as the argument, app.handler for one, or set _HANDLER"
-            raise ConfigError(message)
+            raise rapid_client.errors.ConfigError(message)
         self.handler = named
         self.init_type = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
         self.log_format = environ.get("AWS_LAMBDA_LOG_FORMAT", "")
@@ -101,7 +102,7 @@ class Switches:
         ConfigError: If a value is none of the legal ones, or if what this version cannot do is asked for.
     """
 
-    __slots__ = ("bytes_like", "debug", "error_type_header", "init_trace", "json", "nan")
+    __slots__ = ("bytes_like", "debug", "error_type_header", "init_trace", "json", "nan", "pipeline")
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         chosen = {name: _choice(environ, name) for name in SWITCHES}
@@ -110,6 +111,7 @@ class Switches:
         self.init_trace = chosen["RAPID_INIT_TRACE"]
         self.bytes_like = chosen["RAPID_BYTES_LIKE"]
         self.error_type_header = chosen["RAPID_ERROR_TYPE_HEADER"] == "1"
+        self.pipeline = chosen["RAPID_PIPELINE"] == "1"
         self.debug = chosen["RAPID_DEBUG"] == "1"
         _refuse_concurrency(environ.get("AWS_LAMBDA_MAX_CONCURRENCY"))
 
@@ -120,7 +122,7 @@ def _choice(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name) or legal[0]
     if value not in legal:
         message = f"{name}={value!r} is not known: use one of {', '.join(legal)}"
-        raise ConfigError(message)
+        raise rapid_client.errors.ConfigError(message)
     return value
 
 
@@ -135,4 +137,4 @@ def _refuse_concurrency(value: str | None) -> None:
             f"AWS_LAMBDA_MAX_CONCURRENCY={value!r}: this version runs one invocation at a time;"
             " set it to 1, or use an on-demand function"
         )
-    raise ConfigError(message)
+    raise rapid_client.errors.ConfigError(message)

@@ -6,7 +6,7 @@ import _frozen_importlib  # the interpreter has it loaded already
 import posix
 import sys
 
-from rapid_client.errors import FaultError
+import rapid_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def load(handler: str, task_root: str) -> Handler:
         function = getattr(module, name)
     except AttributeError:
         message = f"Handler '{name}' missing on module '{module_name}'"
-        raise FaultError("Runtime.HandlerNotFound", message) from None
+        raise rapid_client.errors.FaultError("Runtime.HandlerNotFound", message) from None
     refuse_async(function, handler)
     return function  # type: ignore[no-any-return]
 
@@ -53,13 +53,13 @@ def split(handler: str) -> tuple[str, str]:
     module_name, dot, name = handler.rpartition(".")
     if not dot:
         message = f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)"
-        raise FaultError("Runtime.MalformedHandlerName", message)
+        raise rapid_client.errors.FaultError("Runtime.MalformedHandlerName", message)
     if module_name.startswith((".", "/")):
         message = f"Bad handler '{handler}': name it from the task root, '{handler.lstrip('./')}'"
-        raise FaultError("Runtime.MalformedHandlerName", message)
+        raise rapid_client.errors.FaultError("Runtime.MalformedHandlerName", message)
     if module_name.partition(".")[0] in sys.builtin_module_names:
         message = f"Cannot use built-in module {module_name} as a handler module"
-        raise FaultError("Runtime.BuiltInModuleConflict", message)
+        raise rapid_client.errors.FaultError("Runtime.BuiltInModuleConflict", message)
     return module_name, name
 
 
@@ -84,11 +84,11 @@ def import_module(name: str) -> ModuleType:
         return load_module(name.replace("/", "."))
     except ImportError as exc:
         message = f"Unable to import module '{name}': {exc}"
-        raise FaultError("Runtime.ImportModuleError", message) from exc
+        raise rapid_client.errors.FaultError("Runtime.ImportModuleError", message) from exc
     except SyntaxError as exc:
         message = f"Syntax error in module '{name}': {exc}"
         trace = f'  File "{exc.filename}" Line {exc.lineno}\n    {exc.text}'
-        raise FaultError("Runtime.UserCodeSyntaxError", message, (trace,)) from exc
+        raise rapid_client.errors.FaultError("Runtime.UserCodeSyntaxError", message, (trace,)) from exc
 
 
 def refuse_async(function: Any, handler: str) -> None:
@@ -104,4 +104,4 @@ def refuse_async(function: Any, handler: str) -> None:
     flags = getattr(code, "co_flags", 0)  # a proxy object may answer anything
     if isinstance(flags, int) and flags & ASYNC_FLAGS:
         message = f"Handler '{handler}' is asynchronous, which this version cannot run: use a plain function"
-        raise FaultError("Runtime.UnsupportedHandler", message)
+        raise rapid_client.errors.FaultError("Runtime.UnsupportedHandler", message)

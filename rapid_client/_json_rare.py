@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import sys
 
-from rapid_client._codec import SCALARS, WHITESPACE, ConstantError
+from rapid_client._codec import SCALARS, WHITESPACE
 from rapid_client.errors import FaultError
 
 TYPE_CHECKING = False
@@ -30,6 +30,10 @@ CONTAINERS: Final = frozenset({dict, list, tuple})
 
 # A builtin of CPython 3.15 that is no subclass of dict.
 MAPPINGS: Final = (dict, getattr(builtins, "frozendict", dict))
+
+
+class ConstantError(ValueError):
+    """The body holds ``NaN``, ``Infinity`` or ``-Infinity``, which are not JSON."""
 
 
 def decode(scan: Scan, body: Body) -> object:

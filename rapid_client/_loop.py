@@ -6,19 +6,10 @@ The user's function is called in exactly one place, `Loop.answer`; what it raise
 from __future__ import annotations
 
 import posix
-import sys
 
 from rapid_client._config import read_environ
-from rapid_client._protocol import JSON, header, text
-from rapid_client.context import (
-    CognitoIdentity,
-    LambdaContext,
-    client_context_from,
-    function_fields,
-    identity_from,
-    parse,
-    take_w3c,
-)
+from rapid_client._protocol import JSON, header
+from rapid_client.context import CognitoIdentity, LambdaContext, function_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +23,8 @@ if TYPE_CHECKING:
     from rapid_client._seam import Seam
 
 TRACE_ID: Final = b"_X_AMZN_TRACE_ID"
+#: After so many invocations `_trace` sets it: ``putenv`` has leaked 1.7 MB by then, ctypes takes 1.3.
+MANY: Final = 12_000
 #: What awslambdaric calls a result that is bytes.
 UNKNOWN: Final = b"application/unknown"
 XRAY_HEADER: Final = b"Lambda-Runtime-Function-XRay-Error-Cause"
@@ -58,6 +51,7 @@ class Loop:
         "_environment",
         "_fields",
         "_raw_types",
+        "_set_trace_id",
         "handle",
         "handler",
         "post_error",
@@ -67,6 +61,7 @@ class Loop:
     def __init__(self, environment: Environment, handler: Handler, codec: Codec) -> None:
         self._environment, self._current, self._codec = environment, environment.current, codec
         self._common: Common | None = None
+        self._set_trace_id = set_trace_id
         self.handler = handler
         self.handle = self.answer
         self.post_response: Callable[[Invocation, bytes, bytes], Refusal | None] = environment.client.respond
@@ -103,18 +98,33 @@ class Loop:
             RapidClientError: If there is no going on.
             SystemExit: If the function, or a signal handler of its, asked for it.
         """
-        client, codec = self._environment.client, self._codec
+        self._serve(bytes(MANY))
+        self._keep_trace_ids_in_place()
         while True:
+            self._serve(bytes(MANY))
+
+    def _serve(self, times: bytes) -> None:
+        """Serve an invocation for each byte in *times*: to count on would allocate an integer each."""
+        client, codec = self._environment.client, self._codec
+        for _ in times:
             self.handle(self.handler, client.next())
             if codec.due:
                 codec.upgrade()
+
+    def _keep_trace_ids_in_place(self) -> None:
+        try:
+            from rapid_client._trace import Slot  # deferred: 5 ms, and few live so long
+
+            self._set_trace_id = Slot().set
+        except (ImportError, OSError, AttributeError):  # no ctypes, or no C library that it can call
+            pass
 
     def answer(self, handler: Handler, invocation: Invocation) -> None:
         """Run *handler* on *invocation* and post what came of it."""
         current = self._current
         current.request_id = invocation.request_id
         current.tenant_id = invocation.common.tenant_id
-        set_trace_id(invocation.trace_id)
+        self._set_trace_id(invocation.trace_id)
         content_type = JSON
         try:
             context = self.context(invocation)
@@ -142,12 +152,10 @@ class Loop:
         fields = self._fields.copy()
         fields["aws_request_id"] = invocation.request_id
         fields["_epoch_deadline_time_in_ms"] = invocation.deadline_ms
-        if common.client_context:
-            parsed = parse("Client Context", text(common.client_context))
-            fields["_w3c_fields"] = take_w3c(parsed)
-            fields["client_context"] = client_context_from(parsed)
-        if common.identity:
-            fields["identity"] = identity_from(parse("Cognito Identity", text(common.identity)))
+        if common.client_context or common.identity:
+            from rapid_client._caller import add_caller  # deferred: 6 ms, and few callers send such headers
+
+            add_caller(fields, common.client_context, common.identity)
         else:
             fields["identity"] = CognitoIdentity()
         context = LambdaContext.__new__(LambdaContext)
@@ -180,10 +188,9 @@ class Loop:
             raise SystemExit(exit_code(error)) from None
 
     def _refused(self, what: str, invocation: Invocation, refusal: Refusal) -> None:
-        """Say in the log that an answer was not taken; nobody waits for another one."""
-        from rapid_client._report import notice  # deferred: refusals are rare
+        from rapid_client._report import refused  # deferred: refusals are rare
 
-        notice(self._environment, f"the {what} to {invocation.request_id} was refused: {refusal.reason}")
+        refused(self._environment, what, invocation.request_id, refusal)
 
 
 def exit_code(error: BaseException) -> int:
@@ -198,22 +205,15 @@ def exit_code(error: BaseException) -> int:
 def set_trace_id(trace_id: bytes) -> None:
     """Set the environment variable that the X-Ray SDK reads, or delete it where there is no trace.
 
-    As long as nobody has imported `os` (7 modules, 2 ms), ``posix.environ`` is what it will start from.
-    ``os.environb`` is ``os.environ`` without the encoding (0.3 us instead of 0.55).
+    ``posix.environ`` is the dict under ``os.environ``, whether `os` (7 modules, 2 ms) is imported or not.
     """
-    os = sys.modules.get("os")
-    try:
-        if trace_id:
-            if os is None:
-                posix.putenv(TRACE_ID, trace_id)
-                posix.environ[TRACE_ID] = trace_id
-            else:
-                os.environb[TRACE_ID] = trace_id
+    if trace_id:
+        try:
+            posix.putenv(TRACE_ID, trace_id)
+            posix.environ[TRACE_ID] = trace_id
             return
-    except ValueError:  # a NUL in it: as good as none
-        pass
-    if os is not None:
-        os.environb.pop(TRACE_ID, None)
-    elif TRACE_ID in posix.environ:
+        except ValueError:  # a NUL in it: as good as none
+            pass
+    if TRACE_ID in posix.environ:
         posix.unsetenv(TRACE_ID)
         del posix.environ[TRACE_ID]

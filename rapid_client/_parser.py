@@ -6,7 +6,7 @@ end of the connection. A large body goes straight into its own buffer: see `Resp
 
 from __future__ import annotations
 
-from rapid_client._wire import HEX_DIGITS, Response
+from rapid_client._wire import HEX_DIGITS
 from rapid_client.errors import RemoteProtocolError
 
 TYPE_CHECKING = False
@@ -35,6 +35,37 @@ UNTIL_CLOSE: Final = 5  # the body, which ends with the connection
 #: Stand for the length of a body that has none.
 CHUNKED: Final = -1
 UNKNOWN: Final = -2
+
+
+class Response:
+    """A complete response.
+
+    Attributes:
+        status: The status code.
+        head: The status line and the header lines, without the blank line.
+        body: The body, without its coding.
+        closes: Whether the peer closes the connection now.
+    """
+
+    __slots__ = ("body", "closes", "head", "status")
+
+    def __init__(
+        self, status: int, head: bytes | bytearray, body: bytes | bytearray, closes: bool = False
+    ) -> None:
+        self.status, self.head, self.body, self.closes = status, head, body, closes
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"
+
+    def headers(self) -> Headers:
+        """Return the headers, with names as Go writes them: ``Content-Type``. Parsed when they are asked for.
+
+        Of repeated names the last counts. Values are bytes: few of them are ever needed as text.
+
+        Raises:
+            RemoteProtocolError: If a line has no colon.
+        """
+        return parse_headers(self.head)
 
 
 def parse_headers(head: bytes | bytearray) -> Headers:
@@ -102,6 +133,9 @@ class ResponseParser:
     """Takes bytes as they come and returns each response once it is complete.
 
     One request, one response: bytes behind a complete response are an error, since nothing was asked.
+
+    Args:
+        pipelined: More was asked for: what is behind the response is the `surplus`.
     """
 
     __slots__ = (
@@ -111,13 +145,17 @@ class ResponseParser:
         "_end",
         "_filled",
         "_head",
+        "_pipelined",
         "_room",
         "_status",
         "_step",
         "started",
+        "surplus",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, pipelined: bool = False) -> None:
+        self._pipelined = pipelined
+        self.surplus = bytearray()
         self._reset()
 
     def _reset(self) -> None:
@@ -318,7 +356,9 @@ class ResponseParser:
         self._take_part()
 
     def _finish(self, *, closed: bool = False) -> Response:
-        if self._buffer:
+        if self._buffer and self._pipelined:
+            self.surplus = self._buffer
+        elif self._buffer:
             message = f"the Runtime API sent more than its answer: {bytes(self._buffer[:40])!r}"
             raise RemoteProtocolError(message)
         response = Response(self._status, self._head, self._body, closed or self._closes)

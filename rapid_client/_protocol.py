@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, Literal, TypeAlias
 
-    from rapid_client._wire import Headers, Response, Shape, Values
+    from rapid_client._parser import Response
+    from rapid_client._wire import Headers, Shape, Values
 
     State: TypeAlias = Literal[0, 1, 2, 3, 4, 5]
     Call: TypeAlias = Literal["next", "response", "error", "init/error", "restore/next", "restore/error"]
@@ -95,10 +96,10 @@ class Invocation:
     def __init__(self, common: Common, values: Values) -> None:
         self.common = common
         request_id, deadline, nonce, self.trace_id, self.body = values
-        if request_id.translate(None, UNRESERVED):
-            self.request_id, self.path = text(request_id), quote(request_id)
-        else:
+        if request_id.replace(b"-", b"").isalnum():  # a UUID; to look for all that `quote` keeps takes 0.2 us
             self.request_id, self.path = request_id.decode(), request_id
+        else:
+            self.request_id, self.path = text(request_id), quote(request_id)
         try:
             self.deadline_ms = int(deadline)
         except ValueError:

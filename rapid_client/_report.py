@@ -52,6 +52,18 @@ def _report(environment: Environment, fault: _faults.Fault, post: Post, error_ty
     return post(error_type, _faults.body(fault, "", encode))
 
 
+def refused(environment: Environment, what: str, request_id: str, refusal: Refusal) -> None:
+    """Say that an answer was not taken; nobody waits for another one.
+
+    Args:
+        environment: Where the log is.
+        what: ``response`` or ``error``.
+        request_id: Whose answer it was.
+        refusal: Why.
+    """
+    notice(environment, f"the {what} to {request_id} was refused: {refusal.reason}")
+
+
 def notice(environment: Environment, message: str) -> None:
     """Write one line of ours to the log, at level ERROR."""
     fault = _faults.Fault("Runtime.LambdaRuntimeClientError", message, "")

@@ -6,6 +6,7 @@ import posix
 import sys
 from time import monotonic
 
+import rapid_client
 from rapid_client import __version__, _import_hook
 from rapid_client._client import Client, Transport
 from rapid_client._codec import Codec
@@ -14,7 +15,6 @@ from rapid_client._handler import load
 from rapid_client._loop import Loop, exit_code
 from rapid_client._protocol import RuntimeApi
 from rapid_client._stdio import unbuffer
-from rapid_client.errors import ConfigError, FaultError, RapidClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from rapid_client._handler import Handler
-    from rapid_client._protocol import Refusal
+    from rapid_client._protocol import Invocation, Refusal
     from rapid_client._seam import Seam
     from rapid_client._sink import Sink
 
@@ -86,6 +86,16 @@ class Environment:
                 self.loop.go_through(self.seam)
         return self.seam
 
+    def pipeline(self) -> None:
+        """Ask for the next event along with each response from now on."""
+
+        def report(invocation: Invocation, refusal: Refusal) -> None:
+            from rapid_client._report import refused  # deferred: refusals are rare
+
+            refused(self, "response", invocation.request_id, refusal)
+
+        self.client = self.client.pipelined(report)
+
     def post_init_error(self, error_type: str, body: bytes) -> Refusal | None:
         """Report that init failed, through what a library has wrapped around that."""
         return (self.seam or self.client).post_init_error(error_type, body)
@@ -120,7 +130,7 @@ def main(argv: list[str]) -> int:
         forget(TELEMETRY_FD)
         if environment.telemetry_fd is not None:
             environment.sink  # noqa: B018 - a descriptor that is none is said at once
-    except ConfigError as exc:
+    except rapid_client.errors.ConfigError as exc:
         return say(str(exc))
     _import_hook.install("logging", log_configurator(environment))
     _import_hook.provide_awslambdaric()
@@ -137,7 +147,7 @@ def main(argv: list[str]) -> int:
         if environment.switches.debug:
             say_ready(environment, loop, started)
         loop.run()
-    except RapidClientError as exc:
+    except rapid_client.errors.RapidClientError as exc:
         return say(str(exc))
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as shells have it
@@ -152,6 +162,8 @@ def init(environment: Environment) -> tuple[Handler, Codec]:
     config = environment.config
     try:
         environment.switches = check_switches(config)
+        if environment.switches.pipeline:
+            environment.pipeline()
         return load(config.handler, config.task_root), make_codec(environment)
     except BaseException as exc:
         if environment.forked():
@@ -170,8 +182,8 @@ def check_switches(config: Config) -> Switches:
     """
     try:
         return Switches(config.environ)
-    except ConfigError as exc:
-        raise FaultError("Runtime.InvalidConfiguration", str(exc)) from None
+    except rapid_client.errors.ConfigError as exc:
+        raise rapid_client.errors.FaultError("Runtime.InvalidConfiguration", str(exc)) from None
 
 
 def offer_seam(environment: Environment) -> None:
@@ -195,8 +207,8 @@ def make_codec(environment: Environment) -> Codec:
     switches, config = environment.switches, environment.config
     try:
         return Codec(switches.json, switches.nan, not config.utf8, config.eager)
-    except ConfigError as exc:
-        raise FaultError("Runtime.InvalidConfiguration", str(exc)) from exc
+    except rapid_client.errors.ConfigError as exc:
+        raise rapid_client.errors.FaultError("Runtime.InvalidConfiguration", str(exc)) from exc
 
 
 def log_configurator(environment: Environment) -> Callable[[ModuleType], None]:

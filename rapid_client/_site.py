@@ -79,27 +79,23 @@ def _do_the_little_there_is() -> bool:
     Returns:
         False if ``site`` itself is needed; nothing has been changed then.
     """
-    try:
-        venv, home = _virtual_environment()
-        prefix = venv or sys.prefix
-        path = list(dict.fromkeys([*sys.path, *_site_packages(prefix)]))
-    except _UnusualError:
+    environment = _virtual_environment()
+    if environment is None:
         return False
-    if _importable("sitecustomize", path):
+    venv, home = environment
+    prefix = venv or sys.prefix
+    packages = _site_packages(prefix)
+    if packages is None or _importable("sitecustomize"):
         return False
     # A virtual environment that keeps the base's site-packages out keeps the user's out as well.
-    if not venv and _user_site_enabled() and (_user_site_exists() or _importable("usercustomize", path)):
+    if not venv and _user_site_enabled() and (_user_site_exists() or _importable("usercustomize")):
         return False
-    sys.path[:] = path
+    sys.path[:] = dict.fromkeys([*sys.path, *packages])
     sys.prefix = sys.exec_prefix = prefix
     sys._home = home  # type: ignore[attr-defined]  # noqa: SLF001 - sysconfig reads it
     for name in _BUILTINS:
         setattr(builtins, name, _Lazy(name))
     return True
-
-
-class _UnusualError(Exception):
-    """Something that is better left to ``site``."""
 
 
 def _all_normal(paths: Sequence[str]) -> bool:
@@ -111,21 +107,19 @@ def _all_normal(paths: Sequence[str]) -> bool:
     return True
 
 
-def _virtual_environment() -> tuple[str, str | None]:
+def _virtual_environment() -> tuple[str, str | None] | None:
     """Find the virtual environment of this interpreter, as ``site.venv`` does; PEP 405.
 
     Returns:
-        Its directory, or ``""``, and the ``home`` that its pyvenv.cfg names.
-
-    Raises:
-        _UnusualError: If it lets the base's site-packages in or cannot be read, or if the interpreter is one
-            that ``site`` treats in a way of its own.
+        Its directory, or ``""``, and the ``home`` that its pyvenv.cfg names. None, for ``site`` to look, if
+        it lets the base's site-packages in or cannot be read, or if the interpreter is one that ``site``
+        treats in a way of its own.
     """
     # Linux distributions patch the `site` of their own Python (dist-packages, /usr/local); it lives in /usr.
     if sys.platform != "linux" or sys.base_prefix == "/usr" or sys.prefix != sys.exec_prefix:
-        raise _UnusualError
+        return None
     if not _all_normal([sys.executable, *sys.path]):
-        raise _UnusualError
+        return None
     bin_directory = sys.executable.rpartition("/")[0]
     prefix = bin_directory.rpartition("/")[0]
     for directory in (bin_directory, prefix):
@@ -133,13 +127,13 @@ def _virtual_environment() -> tuple[str, str | None]:
             text = _read(directory + "/pyvenv.cfg")
         except FileNotFoundError:
             continue
-        except (OSError, UnicodeDecodeError) as exc:
-            raise _UnusualError from exc
+        except (OSError, UnicodeDecodeError):
+            return None
         settings = _settings(text)
         if settings.get("include-system-site-packages", "true").lower() == "true":
-            raise _UnusualError
+            return None
         if sys.version_info >= (3, 14) and sys.prefix != prefix:  # `site` warns; before 3.14 it sets it
-            raise _UnusualError
+            return None
         return prefix, settings.get("home")
     return "", None
 
@@ -163,22 +157,23 @@ def _read(path: str) -> str:
         posix.close(descriptor)
 
 
-def _site_packages(prefix: str) -> list[str]:
+def _site_packages(prefix: str) -> list[str] | None:
     """Return the site-packages directories of *prefix* that exist.
 
-    Raises:
-        _UnusualError: If one of them holds a start-up file or cannot be read.
+    None, for ``site`` to look, if one of them holds something that may have to be run at start-up, or cannot
+    be read.
     """
     found = []
     for lib in dict.fromkeys((sys.platlibdir, "lib")):
         directory = f"{prefix}/{lib}/{_python()}/site-packages"
         try:
-            if _has_startup_file(directory):
-                raise _UnusualError
+            names = _names(directory)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except OSError as exc:
-            raise _UnusualError from exc
+        except OSError:
+            return None
+        if _has_startup_file(names) or "/sitecustomize" in names or "/usercustomize" in names:
+            return None
         found.append(directory)
     return found
 
@@ -188,17 +183,22 @@ def _python() -> str:
     return f"python{sys.version_info.major}.{sys.version_info.minor}{'t' * ('t' in sys.abiflags)}"
 
 
-def _has_startup_file(directory: str) -> bool:
-    """Tell whether *directory* holds a file that ``site`` acts upon; ``.start`` is PEP 829, Python 3.15."""
-    return any(name.endswith((".pth", ".start")) for name in posix.listdir(directory))
+def _names(directory: str) -> str:
+    """Return what is in *directory*, with a slash before and after each name: the quickest to search."""
+    return "/".join(["", *posix.listdir(directory), ""])
 
 
-def _importable(name: str, path: Sequence[str]) -> bool:
-    """Tell whether ``import name`` would find something with *path* as ``sys.path``.
+def _has_startup_file(names: str) -> bool:
+    """Tell whether *names* has a file that ``site`` acts upon; ``.start`` is PEP 829, Python 3.15."""
+    return ".pth/" in names or ".start/" in names
+
+
+def _importable(name: str) -> bool:
+    """Tell whether ``import name`` would find something now.
 
     The finders keep what they read of the directories, so that most of the cost is not lost.
     """
-    return any(finder.find_spec(name, path) for finder in sys.meta_path)
+    return any(finder.find_spec(name, None) for finder in sys.meta_path)
 
 
 def _user_site_enabled() -> bool:
@@ -293,7 +293,7 @@ def _lay_out(layer_root: str) -> None:
 def _add_site_directory(directory: str) -> None:
     """Obey the ``.pth`` files in *directory*, which is in ``sys.path`` already."""
     try:
-        if not _has_startup_file(directory):
+        if not _has_startup_file(_names(directory)):
             return
     except OSError:
         return

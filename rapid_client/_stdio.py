@@ -28,10 +28,12 @@ def unbuffer() -> None:
 
 def _unbuffered(stream: TextIO | Any) -> Any:
     """Return the stream that replaces *stream*, or itself where nothing is to be done."""
-    if stream is None or isinstance(stream, Unbuffered | _Flushing):
+    if stream is None or isinstance(stream, Unbuffered):
         return stream
     if type(stream) is not TextIOWrapper:
-        return _Flushing(stream)
+        from rapid_client._flushing import flushing  # deferred: 0.1 ms, and only replaced streams need it
+
+        return flushing(stream)
     try:
         if stream.write_through and isinstance(stream.buffer, FileIO):
             return stream  # PYTHONUNBUFFERED: the interpreter does it
@@ -71,36 +73,3 @@ class Unbuffered(TextIOWrapper):
                 _write(self, line)
         finally:
             _flush(self)
-
-
-class _Flushing:
-    """Any other stream, flushed after each write."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        """Be the stream in everything else."""
-        return getattr(self.stream, name)
-
-    def __iter__(self) -> Any:
-        """Iterate over the stream."""
-        return iter(self.stream)
-
-    def __enter__(self) -> Any:
-        """Stay open: the stream belongs to the process."""
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Stay open: the stream belongs to the process."""
-
-    def write(self, text: str) -> Any:
-        """Write *text* out."""
-        result = self.stream.write(text)
-        self.stream.flush()
-        return result
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        """Write all *lines*, then flush once."""
-        self.stream.writelines(lines)
-        self.stream.flush()

@@ -16,41 +16,6 @@ if TYPE_CHECKING:
 
 #: What a chunk's size may be written with; `int` would also take "0x10".
 HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
-
-
-class Response:
-    """A complete response.
-
-    Attributes:
-        status: The status code.
-        head: The status line and the header lines, without the blank line.
-        body: The body, without its coding.
-        closes: Whether the peer closes the connection now.
-    """
-
-    __slots__ = ("body", "closes", "head", "status")
-
-    def __init__(
-        self, status: int, head: bytes | bytearray, body: bytes | bytearray, closes: bool = False
-    ) -> None:
-        self.status, self.head, self.body, self.closes = status, head, body, closes
-
-    def __repr__(self) -> str:
-        return f"<Response {self.status}, {len(self.body)} bytes>"
-
-    def headers(self) -> Headers:
-        """Return the headers, with names as Go writes them: ``Content-Type``. Parsed when they are asked for.
-
-        Of repeated names the last counts. Values are bytes: few of them are ever needed as text.
-
-        Raises:
-            RemoteProtocolError: If a line has no colon.
-        """
-        from rapid_client._parser import parse_headers  # deferred: 0.2 ms, and few heads are unusual
-
-        return parse_headers(self.head)
-
-
 REQUEST_ID: Final = b"Lambda-Runtime-Aws-Request-Id"
 DEADLINE: Final = b"Lambda-Runtime-Deadline-Ms"
 NONCE: Final = b"Lambda-Runtime-Invocation-Id"
@@ -89,7 +54,7 @@ def is_accepted(data: bytes) -> bool:
         return data.count(b"\n") == 6  # nothing but a date in between
     if data[:13] != b"HTTP/1.1 202 " or data.find(b"onnection:") > 0 or data.find(b"ransfer-") > 0:
         return False
-    end = data.rfind(b"\r\n\r\n")
+    end = data.find(b"\r\n\r\n")
     length = b"\r\nContent-Length: %d\r\n" % (len(data) - end - 4)
     return data.find(length, 0, end + 2) > 0
 
@@ -197,7 +162,7 @@ class Shape:
         end = data.find(b"\r\n\r\n", date_end)
         if end < 0 or date_end != stop + 37 or not data.startswith(b"\r\nDate: ", stop):
             return None
-        if request_id.count(b"\r") or deadline.count(b"\r") or nonce.count(b"\r"):
+        if request_id.count(b"\r") or not deadline.isdigit() or (nonce and nonce.count(b"\r")):
             return None
         last, body = data[date_end:end], data[end + 4 :]
         if last != b"\r\nContent-Length: %d" % len(body):

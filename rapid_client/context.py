@@ -9,52 +9,30 @@ from __future__ import annotations
 import sys
 from time import time
 
-from rapid_client.errors import FaultError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Any
 
-#: The fields of the client context's ``w3c`` object that reach `LambdaContext.w3c`.
-W3C_FIELDS: Final = ("traceparent", "tracestate", "baggage")
-
-
-class _Record:
-    """An object with a fixed set of fields, made from a dict: unknown keys are dropped, missing ones None."""
-
-    __slots__: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        fields = ",".join(f"{name}={getattr(self, name)}" for name in self.__slots__)
-        return f"{type(self).__name__}([{fields}])"
+    from rapid_client._caller import ClientContext
 
 
-class CognitoIdentity(_Record):
+def show_fields(record: Any) -> str:
+    """Return the ``repr`` of an object with ``__slots__``, as awslambdaric's."""
+    fields = ",".join(f"{name}={getattr(record, name)}" for name in record.__slots__)
+    return f"{type(record).__name__}([{fields}])"
+
+
+class CognitoIdentity:
     """Who called, as Amazon Cognito knows it."""
 
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+    __repr__ = show_fields
 
     cognito_identity_id: str | None
     cognito_identity_pool_id: str | None
 
     def __init__(self) -> None:
         self.cognito_identity_id = self.cognito_identity_pool_id = None
-
-
-class Client(_Record):
-    """The mobile application that called."""
-
-    __slots__ = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
-
-
-class ClientContext(_Record):
-    """What the caller sent along in ``X-Amz-Client-Context``."""
-
-    __slots__ = ("custom", "env", "client")
-
-    custom: Any
-    env: Any
-    client: Any
 
 
 class LambdaContext:
@@ -82,7 +60,10 @@ class LambdaContext:
         invoked_function_arn: str | None = None,
         tenant_id: str | None = None,
     ) -> None:
-        import os  # deferred: 7 modules, 2 ms; the runtime's own way to a context reads the variables once
+        # deferred: 7 modules, 2 ms, and 6 ms; the runtime has its own way to a context
+        import os  # deferred: as above
+
+        from rapid_client._caller import client_context_from, identity_from, take_w3c  # deferred: as above
 
         fields = function_fields(os.environ)
         self.aws_request_id = invoke_id
@@ -146,54 +127,10 @@ def function_fields(environ: Any) -> dict[str, str | None]:
     }
 
 
-def parse(name: str, text: str) -> Any:
-    """Parse the JSON of a header.
+def __getattr__(name: str) -> object:
+    """Return what `_caller` has: it is part of awslambdaric's module (PEP 562)."""
+    if name in {"Client", "ClientContext"}:
+        from rapid_client import _caller  # deferred: 6 ms, and few ask
 
-    Args:
-        name: What the header is called in an error's text: ``Client Context`` or ``Cognito Identity``.
-        text: Its value.
-
-    Raises:
-        FaultError: If it is no JSON.
-    """
-    import json  # deferred: 5.8 ms, and few callers send such a header
-
-    try:
-        return json.loads(text)
-    except Exception as exc:
-        message = f"Unable to parse {name} JSON: {exc}"
-        raise FaultError("Runtime.LambdaContextUnmarshalError", message) from None
-
-
-def take_w3c(client_context: Any) -> dict[str, str]:
-    """Take ``w3c`` out of a parsed client context; return those of its known fields that are text."""
-    w3c = client_context.pop("w3c", None) if isinstance(client_context, dict) else None
-    if not isinstance(w3c, dict):
-        return {}
-    return {name: w3c[name] for name in W3C_FIELDS if isinstance(w3c.get(name), str)}
-
-
-def client_context_from(parsed: Any) -> ClientContext | None:
-    """Return the client context as an object; None for None."""
-    if parsed is None:
-        return None
-    context: ClientContext = _fill(ClientContext(), parsed)
-    if context.client is not None:
-        context.client = _fill(Client(), context.client)
-    return context
-
-
-def identity_from(parsed: Any) -> CognitoIdentity:
-    """Return the caller's identity; both fields are None for None."""
-    identity = CognitoIdentity()
-    if parsed is not None:
-        identity.cognito_identity_id = parsed.get("cognitoIdentityId")
-        identity.cognito_identity_pool_id = parsed.get("cognitoIdentityPoolId")
-    return identity
-
-
-def _fill(record: Any, fields: Any) -> Any:
-    """Set each field of *record* from the dict *fields*."""
-    for name in record.__slots__:
-        setattr(record, name, fields.get(name))
-    return record
+        return getattr(_caller, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -161,14 +161,14 @@ def make_venv(base: Interpreter, folder: Path, *, system_site: bool = False) -> 
 
 
 def make_package(folder: Path) -> Path:
-    """Make a package named rapid_client with the real `_site` and a runtime that only tells what it sees.
+    """Make a package named rapid_client with the real start and a runtime that only tells what it sees.
 
     Its first argument may be a statement to run instead.
     """
     package = folder / "rapid_client"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text("", encoding="utf-8")
-    shutil.copy(ROOT / "rapid_client" / "_site.py", package / "_site.py")
+    for name in ("__init__.py", "_site.py"):
+        shutil.copy(ROOT / "rapid_client" / name, package / name)
     (package / "_runtime.py").write_text(
         PROBE + "def main(argv):\n"
         "    if argv[1:2] == ['run']:\n        exec(argv[2], {'probe': probe})\n        return 0\n"

@@ -19,6 +19,7 @@ FIELDS: Final = {
     "RAPID_INIT_TRACE": "init_trace",
     "RAPID_BYTES_LIKE": "bytes_like",
     "RAPID_ERROR_TYPE_HEADER": "error_type_header",
+    "RAPID_PIPELINE": "pipeline",
     "RAPID_DEBUG": "debug",
 }
 LEGAL: Final[dict[str, dict[str, object]]] = {
@@ -27,6 +28,7 @@ LEGAL: Final[dict[str, dict[str, object]]] = {
     "RAPID_INIT_TRACE": {"full": "full", "user": "user"},
     "RAPID_BYTES_LIKE": {"error": "error", "raw": "raw"},
     "RAPID_ERROR_TYPE_HEADER": {"0": False, "1": True},
+    "RAPID_PIPELINE": {"0": False, "1": True},
     "RAPID_DEBUG": {"0": False, "1": True},
 }
 VALUES: Final = [(name, value, got) for name, values in LEGAL.items() for value, got in values.items()]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from rapid_client import LambdaContext
-from rapid_client.context import ClientContext, CognitoIdentity, client_context_from, parse
+from rapid_client._caller import ClientContext, client_context_from, parse
+from rapid_client.context import CognitoIdentity
 from rapid_client.errors import FaultError
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -174,41 +173,6 @@ def test_ruff_enforces_its_list() -> None:
 
 
 # The hot path...
-
-
-def system_calls(trace: str) -> list[str]:
-    """Return the names of the system calls of twenty warm invocations, from one `/next` to another."""
-    calls = [
-        (found[1], line) for line in trace.splitlines() if (found := re.match(r"(?:\d+ +)?(\w+)\(", line))
-    ]
-    asked = [index for index, (_, line) in enumerate(calls) if "invocation/next" in line]
-    first, last = asked[10], asked[30]
-    return [name for name, _ in calls[first:last]]
-
-
-@pytest.mark.parametrize("light", ["bootstrap", "module"], indirect=True)
-def test_an_invocation_takes_four_system_calls(light: Starter, clean_python: Path, tmp_path: Path) -> None:
-    """Send, receive, send, receive; no clock, no allocation, no poll."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
-    probe = subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, text=True)
-    if probe.returncode:
-        pytest.skip(f"strace does not work here: {probe.stderr.strip()}")
-    trace = tmp_path / "trace"
-    runtime = light(
-        "def handler(event, context):\n    return {'ok': True}\n",
-        python=clean_python,
-        command=[strace, "-o", trace, "-s", "80", *light.command("app.handler", clean_python)],
-    )
-    for _ in range(35):
-        runtime.call({"key": "value"}, trace_id="Root=1-2")
-    runtime.mock.close()
-    runtime.exit_code()
-
-    calls = system_calls(trace.read_text())
-
-    assert calls == ["sendto", "recvfrom", "sendto", "recvfrom"] * 20
 
 
 @pytest.mark.parametrize("light", ["bootstrap"], indirect=True)

@@ -30,6 +30,7 @@ COLD_RINGS: Final = (
 # boundary imports them at module level.
 DEFERRED: Final = (
     "_parser",
+    "_flushing",
     "_json_rare",
     "_json_orjson",
     "_sink",
@@ -37,14 +38,26 @@ DEFERRED: Final = (
     "_logs",
     "_report",
     "_snapstart",
+    "_trace",
     "_seam",
+    "_caller",
+    "_pipeline",
 )
 # Every interpreter has these loaded.
-BARE: Final = {"sys", "posix", "time", "builtins", "_io", "_frozen_importlib"}
+BARE: Final = {
+    "sys",
+    "posix",
+    "time",
+    "builtins",
+    "_io",
+    "_imp",
+    "_frozen_importlib",
+    "_frozen_importlib_external",
+}
 CHEAP: Final = {"__future__", "_socket", "_json"} | BARE
 REASON: Final = re.compile(r"#.*\b(deferred: |noqa: PLC0415(,| -) )\S")
 # It is the import of logging that gets `_logs` imported; `_json_orjson` is what importing orjson is for.
-LOADED: Final = {"_logs": {"logging"}, "_json_orjson": {"orjson"}}
+LOADED: Final = {"_logs": {"logging"}, "_json_orjson": {"orjson"}, "_trace": {"ctypes"}}
 
 COLD: Final = {name: ring for ring, names in enumerate(COLD_RINGS) for name in names}
 PLACES: Final = {**COLD, **{name: ring for ring, name in enumerate(DEFERRED, start=len(COLD_RINGS))}}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rapid_client import __version__
-from rapid_client._parser import ResponseParser
+from rapid_client._parser import Response, ResponseParser
 from rapid_client._protocol import (
     FAILED,
     IDLE,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rapid_client._protocol import State
-    from rapid_client._wire import Response
 
 STATES: Final[tuple[State, ...]] = (STARTED, IDLE, POLLING, INVOKED, FAILED, RESTORED)
 ID: Final = "Lambda-Runtime-Aws-Request-Id"

@@ -10,8 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rapid_client import _wire
-from rapid_client._parser import LARGE, MAX_BODY, MAX_HEAD, ResponseParser
-from rapid_client._wire import Response
+from rapid_client._parser import LARGE, MAX_BODY, MAX_HEAD, Response, ResponseParser
 from rapid_client.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -378,6 +377,88 @@ def test_the_head_of_what_was_cut() -> None:
 def test_a_response_shows_what_it_is() -> None:
     """The representation has the status and the size."""
     assert repr(Response(202, b"", b"abc", False)) == "<Response 202, 3 bytes>"
+
+
+# -- pipelined: one response behind the other --
+
+COMPLETE: Final = {name: case for name, case in CASES.items() if not case.until_close}
+FORMS: Final = {
+    name: raw
+    for name, raw in {
+        **{name: case.raw for name, case in COMPLETE.items()},
+        "go-accepted": GO_ACCEPTED,
+    }.items()
+    if raw.startswith(b"HTTP/1.1 202")
+}
+
+
+def take(raw: bytes, cuts: Iterable[int]) -> tuple[Response, bytes]:
+    """Return the first response of *raw*, received in pieces as by the client, and all that is behind it."""
+    parser, start = ResponseParser(pipelined=True), 0
+    for cut in pieces(raw, cuts):
+        while start < cut:
+            room = parser.room() if parser.started else None
+            if room is None:
+                size = min(cut - start, LARGE)
+                response = parser.feed(raw[start : start + size])
+            else:
+                size = min(cut - start, len(room))
+                room[:size] = raw[start : start + size]
+                response = parser.filled(size)
+            start += size
+            if response is not None:
+                assert not parser.started
+                return response, bytes(parser.surplus) + raw[start:]
+    raise AssertionError("no response")
+
+
+@pytest.mark.parametrize("behind", [b"", b"H", EVENT, CHUNKED_EVENT, GO_ACCEPTED], ids=len)
+@pytest.mark.parametrize("case", COMPLETE.values(), ids=COMPLETE)
+def test_what_is_behind_a_response_is_left(case: Case, behind: bytes) -> None:
+    """Whatever the form of the first response, it ends where it ends, and the rest is as it came."""
+    response, rest = take(case.raw + behind, ())
+    check(response, case)
+    assert rest == behind
+
+
+@pytest.mark.parametrize("name", [name for name, case in COMPLETE.items() if len(case.raw) < 20_000])
+def test_two_responses_byte_by_byte(name: str) -> None:
+    """Every byte may come alone: nothing is behind a response then."""
+    case = COMPLETE[name]
+    raw = case.raw + EVENT
+    response, rest = take(raw, range(len(raw)))
+    check(response, case)
+    check(take(rest, range(len(rest)))[0], CASES["event"])
+
+
+@given(data=st.data())
+def test_two_responses_at_any_cut(data: st.DataObject) -> None:
+    """Two responses, one behind the other, come out as two, wherever they are cut."""
+    first, second = (data.draw(st.sampled_from(list(COMPLETE.values()))) for _ in range(2))
+    raw = first.raw + second.raw
+    cuts = data.draw(st.lists(st.integers(1, len(raw) - 1), max_size=8))
+    response, rest = take(raw, cuts)
+    check(response, first)
+    assert rest == second.raw
+    response, rest = take(rest, cuts)
+    check(response, second)
+    assert rest == b""
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_who_has_asked_once_gets_one_response(name: str) -> None:
+    """Without `pipelined`, bytes behind a response are an error, as nothing was asked."""
+    with pytest.raises(RemoteProtocolError, match="sent more than its answer"):
+        by_feed(ResponseParser(), COMPLETE[name].raw + EVENT, ())
+
+
+@pytest.mark.parametrize("behind", [EVENT, CHUNKED_EVENT, sized(b"1"), sized(b""), b"H"], ids=len)
+@pytest.mark.parametrize("raw", FORMS.values(), ids=FORMS)
+def test_a_202_with_more_behind_it_is_not_all_of_a_202(raw: bytes, behind: bytes) -> None:
+    """An event behind it is not taken for its body, also where the length is right for that."""
+    assert _wire.is_accepted(raw)
+    for size in range(len(raw) + 1, len(raw + behind) + 1):
+        assert not _wire.is_accepted((raw + behind)[:size])
 
 
 # -- against h11, which shares nothing with our parser --

@@ -20,7 +20,7 @@ from tests.conformance.functions.app import LIMIT
 from tests.conftest import KEPT, MEASURING, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 FUNCTION: Final = Path(__file__).parent / "functions" / "app.py"
 TIMEOUT: Final = 2
@@ -229,8 +229,8 @@ class OnMock:
         "init-error": "init-error",
     }
 
-    def __init__(self, handler: str, folder: Path) -> None:
-        environ = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+    def __init__(self, handler: str, folder: Path, variables: Mapping[str, str]) -> None:
+        environ = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **variables}
         options = FunctionOptions(root=folder, timeout=TIMEOUT, env=environ)
         self._function = LocalFunction(handler, options)
 
@@ -247,9 +247,10 @@ class OnMock:
 class OnEmulator:
     """The function in the real emulator."""
 
-    def __init__(self, binary: Path, handler: str, folder: Path) -> None:
+    def __init__(self, binary: Path, handler: str, folder: Path, variables: Mapping[str, str]) -> None:
         environ = {name: os.environ[name] for name in (*KEPT, *MEASURING) if name in os.environ}
         environ |= {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "AWS_LAMBDA_FUNCTION_TIMEOUT": str(TIMEOUT)}
+        environ |= variables
         self._emulator = Emulator(binary, [sys.executable, "-m", "rapid_client", handler], folder, environ)
 
     def run(self, case: Case) -> tuple[End, bytes]:
@@ -274,10 +275,11 @@ class Servers:
     Args:
         emulator: What finds the emulator's binary, or skips.
         folder: The task root.
+        **variables: More environment variables of the function.
     """
 
-    def __init__(self, emulator: Callable[[], Path], folder: Path) -> None:
-        self._emulator, self._folder = emulator, folder
+    def __init__(self, emulator: Callable[[], Path], folder: Path, **variables: str) -> None:
+        self._emulator, self._folder, self._variables = emulator, folder, variables
         self._servers: dict[tuple[Kind, str], Server] = {}
 
     def get(self, kind: Kind, handler: str) -> Server:
@@ -289,8 +291,8 @@ class Servers:
     def new(self, kind: Kind, handler: str = "app.handler") -> Server:
         """Return a server of nobody else's."""
         if kind == "mock":
-            return OnMock(handler, self._folder)
-        return OnEmulator(self._emulator(), handler, self._folder)
+            return OnMock(handler, self._folder, self._variables)
+        return OnEmulator(self._emulator(), handler, self._folder, self._variables)
 
     def close(self) -> None:
         """End them all."""
@@ -308,7 +310,8 @@ def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     found.close()
 
 
-def _check(server: Server, case: Case) -> None:
+def check(server: Server, case: Case) -> None:
+    """Run *case* and compare what its caller gets."""
     end, body = server.run(case)
     expected = (isinstance(server, OnEmulator) and case.end_on_emulator) or case.end
     assert end == expected, body[:300]
@@ -322,7 +325,8 @@ def _check(server: Server, case: Case) -> None:
     assert value == case.body
 
 
-def _params(names: Iterable[str], on_emulator: Iterable[str]) -> list[Any]:
+def params(names: Iterable[str], on_emulator: Iterable[str]) -> list[Any]:
+    """Return what a test of *names* on the mock, and of *on_emulator* there, is parametrized with."""
     return [
         *(pytest.param("mock", name, id=f"mock-{name}") for name in names),
         *(pytest.param("rie", name, id=f"rie-{name}", marks=pytest.mark.slow) for name in on_emulator),
@@ -332,20 +336,20 @@ def _params(names: Iterable[str], on_emulator: Iterable[str]) -> list[Any]:
 BY_ID: Final = {case.id: case for case in CASES}
 
 
-@pytest.mark.parametrize(("kind", "name"), _params(BY_ID, [case.id for case in ON_EMULATOR]))
+@pytest.mark.parametrize(("kind", "name"), params(BY_ID, [case.id for case in ON_EMULATOR]))
 def test_the_caller_gets_the_same_from_both_servers(servers: Servers, kind: Kind, name: str) -> None:
     """Through the mock and through the real emulator, an invocation ends alike for its caller."""
     case = BY_ID[name]
-    _check(servers.get(kind, case.handler), case)
+    check(servers.get(kind, case.handler), case)
 
 
-@pytest.mark.parametrize(("kind", "name"), _params(STORIES, STORIES))
+@pytest.mark.parametrize(("kind", "name"), params(STORIES, STORIES))
 def test_what_a_process_survives_is_the_same_on_both_servers(servers: Servers, kind: Kind, name: str) -> None:
     """Errors and a 413 leave the process as it is; a crash and a time-out bring a new one."""
     server = servers.new(kind)
     try:
         for case in STORIES[name]:
-            _check(server, case)
+            check(server, case)
     finally:
         server.close()
 
