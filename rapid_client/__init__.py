@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: What every start loads, each after those that it imports.
 COLD_PATH = (
-    *("errors", "_config", "context", "_wire", "_protocol", "_handler", "_import_hook", "_stdio"),
+    *("_config", "context", "_wire", "_protocol", "_handler", "_import_hook", "_stdio"),
     *("_client", "_codec", "_loop", "_runtime"),
 )
 

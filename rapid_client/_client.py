@@ -15,9 +15,9 @@ from __future__ import annotations
 from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY
 from _socket import socket as _Socket  # noqa: N812 - it is a class
 
+import rapid_client
 from rapid_client._protocol import JSON
 from rapid_client._wire import is_accepted
-from rapid_client.errors import ConfigError, RemoteProtocolError, TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def parse_address(address: str) -> tuple[str, int]:
             f"AWS_LAMBDA_RUNTIME_API={address!r} is no address:"
             " it has to be host:port, 127.0.0.1:9001 for one"
         )
-        raise ConfigError(message)
+        raise rapid_client.errors.ConfigError(message)
     return host.strip("[]"), int(port)
 
 
@@ -90,7 +90,7 @@ class Transport:
             if sock is not None:
                 sock.close()
             message = f"cannot connect to the Runtime API at {self.address}: {exc}"
-            raise TransportError(message) from exc
+            raise rapid_client.errors.TransportError(message) from exc
         self._sock = sock
         self.connected = True
         # Plain attributes of the socket: a method of ours between costs 0.1 us a call.
@@ -228,7 +228,7 @@ class Client:
                 transport.close()
                 call = head[: head.find(b" HTTP/1.1")].decode()
                 message = f"the Runtime API at {transport.address} gave no answer to {call}"
-                raise TransportError(message)
+                raise rapid_client.errors.TransportError(message)
             transport.connect()
             reused = False
 
@@ -257,7 +257,7 @@ class Client:
             ours(exc)
             reason = str(exc)
             response = None
-        except RemoteProtocolError:
+        except rapid_client.errors.RemoteProtocolError:
             transport.close()  # what failed can still be reported, on a new connection
             raise
         if response is not None and not response.closes:
@@ -269,7 +269,7 @@ class Client:
             return parser.head
         if reason:
             message = f"lost the connection to the Runtime API at {transport.address}: {reason}"
-            raise TransportError(message)
+            raise rapid_client.errors.TransportError(message)
         return parser.end()
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
 
-from rapid_client.errors import ConfigError
+import rapid_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ class Codec:
         try:
             self._use_orjson()
         except Exception as exc:
-            raise ConfigError(
+            raise rapid_client.errors.ConfigError(
                 f"RAPID_JSON=orjson, but orjson cannot be used ({exc}): install it, or choose auto or stdlib"
             ) from exc
 

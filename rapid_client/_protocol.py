@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
+import rapid_client
 from rapid_client import __version__
 from rapid_client._wire import DEADLINE, NONCE, REQUEST_ID, TRACE_ID, quick_event, shape_of
-from rapid_client.errors import ApiError, FaultError, LocalProtocolError, RemoteProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def values_of(headers: Headers, body: bytes | bytearray) -> Values:
     """
     if REQUEST_ID not in headers:
         message = "the Runtime API sent an event without Lambda-Runtime-Aws-Request-Id"
-        raise RemoteProtocolError(message)
+        raise rapid_client.errors.RemoteProtocolError(message)
     get = headers.get
     return headers[REQUEST_ID], get(DEADLINE, b""), get(NONCE, b""), get(TRACE_ID, b""), body
 
@@ -188,8 +188,8 @@ class RuntimeApi:
         except KeyError:
             raise self._illegal(action) from None
 
-    def _illegal(self, action: str) -> LocalProtocolError:
-        return LocalProtocolError(f"{action!r} is not allowed in state {self.state}")
+    def _illegal(self, action: str) -> rapid_client.errors.LocalProtocolError:
+        return rapid_client.errors.LocalProtocolError(f"{action!r} is not allowed in state {self.state}")
 
     def next(self) -> bytes:
         """Ask for the next event; its response goes to `event`."""
@@ -228,7 +228,7 @@ class RuntimeApi:
         """
         if response.status != 200:
             message = f"the Runtime API gave no event: {describe(response)}"
-            raise ApiError(message)
+            raise rapid_client.errors.ApiError(message)
         headers = response.headers()
         values = values_of(headers, response.body)
         self._step("event")
@@ -278,7 +278,7 @@ class RuntimeApi:
             FaultError: If its status is not 200; named as awslambdaric names it.
         """
         if response.status != 200:
-            raise FaultError(
+            raise rapid_client.errors.FaultError(
                 "LambdaRuntimeClientError", failed("restore/next", response.status, response.body)
             )
 
@@ -297,7 +297,7 @@ class RuntimeApi:
         if 400 <= status < 500:
             return Refusal(status, describe(response), bytes(response.body))
         message = f"the Runtime API failed: {describe(response)}"
-        raise ApiError(message)
+        raise rapid_client.errors.ApiError(message)
 
 
 def failed(call: Call, status: int, body: bytes | bytearray) -> str:
