@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 COMPAT := $(VENV)/compat/.ready
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all lint types bench clean
+.PHONY: help demo test test-all lint types bench bench-compare bench-pieces clean
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / - /'
 demo: $(READY)  ## run an example in the real runtime, cold and warm, then the table against awslambdaric
@@ -19,8 +19,12 @@ lint: $(READY)  ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: $(READY)  ## mypy --strict
 	@$(BIN)/mypy
-bench: $(READY)  ## the whole benchmark, minutes
-	@$(BIN)/python -m benchmarks --python $(VENV)/peers/bin/python
+bench: $(READY)  ## the whole benchmark, ten minutes at most (ARGS="--only 16 --peers bootstrap,go" for less)
+	@$(BIN)/python -m benchmarks --python $(VENV)/peers/bin/python $(ARGS)
+bench-compare: $(READY)  ## name what became slower by more than 10 % since BASE=commit, a minute
+	@$(BIN)/python -m benchmarks.compare $(BASE) $(ARGS)
+bench-pieces: $(READY)  ## time the pieces of the hot path, and save the figures in .benchmarks
+	@scripts/bench-pieces $(BIN) $(ARGS)
 clean:  ## remove what the other targets made
 	@scripts/clean '$(VENV)'
 $(READY): pyproject.toml scripts/setup

@@ -3,120 +3,146 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import os
 import sys
-import tempfile
-import time
 from pathlib import Path
+from typing import Final, NoReturn
 
-from benchmarks import report
-from benchmarks.bytecode import NoBytecode, compile_all
-from benchmarks.clean_room import NoInterpreter, prepare
+from benchmarks import session
 from benchmarks.measures import MEASURES
+from benchmarks.output import publish, repeat, report
 from benchmarks.peers import PEERS
-from benchmarks.runner import Run
-from benchmarks.server import Server
 
-QUICK_PEERS = ("bootstrap", "awslambdaric", "awslambdaric-threads", "floor-python", "floor-c")
-QUICK_MEASURES = ("start", "16", "apigw")
+QUICK_PEERS: Final = ("bootstrap", "awslambdaric", "awslambdaric-threads", "floor-python", "floor-c")
+QUICK_MEASURES: Final = ("start", "16", "apigw")
+QUICK_ROUNDS: Final = 5
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the benchmarks that *argv* asks for; return 0, or 2 if it asks for what is not there."""
-    options = parse(argv)
-    if not sys.platform.startswith("linux"):
-        return fail("the benchmarks read Linux's /proc and CPU clocks: run them on Linux")
+    """Do what *argv* asks for.
+
+    Returns:
+        0; 1 if two runs differ that should not; 2 if *argv* asks for what is not there; 130 after Ctrl-C.
+    """
+    given = sys.argv[1:] if argv is None else argv
+    command = COMMANDS.get(given[0]) if given else None
     try:
-        from rich.console import Console
-        from rich.progress import Progress
-    except ImportError:
-        return fail("rich is not installed: install the project with its extra `local`, or rich alone")
-    with tempfile.TemporaryDirectory(prefix="rapid-bench-") as room:
-        try:
-            machine = prepare(options.python, Path(room))
-            peers = [peer for peer in PEERS if peer.name in options.peers]
-            compile_all(machine.python, [package for peer in peers for package in peer.packages])
-        except (NoInterpreter, NoBytecode) as exc:
-            return fail(str(exc))
-        date = dt.datetime.now().astimezone().isoformat(timespec="seconds")
-        result = report.Result(peers, machine, date, quick=options.quick)
-        begun = time.monotonic()
-        # It never draws by itself: a drawing thread would run beside what is measured.
-        with (
-            Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress,
-            Server() as server,
-        ):
-            run = Run(server, result, progress)
-            run.trials()
-            run.counts(options.only)
-            run.measures([measure for measure in MEASURES if measure.name in options.only], options.rounds)
-    result.seconds = time.monotonic() - begun
-    report.save(result, options.output)
-    print(report.as_markdown(result))
-    return 0
+        code = command(given[1:]) if command else session.run(parse(given))
+        sys.stdout.flush()
+        return code
+    except (session.Unusable, report.NoResult, publish.NotPublished) as exc:
+        session.say(str(exc))
+        return 2
+    except KeyboardInterrupt:
+        session.say("interrupted")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails once more at exit
+        return 1
 
 
-def fail(message: str) -> int:
-    """Say in one line what is wrong; return the exit code for that."""
-    print(f"benchmarks: {message}", file=sys.stderr)
-    return 2
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    names = [measure.name for measure in MEASURES] + ["modules", "size"]
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Read the command line of a run; what is wrong with it ends the program with one line and exit 2."""
+    names = [measure.name for measure in MEASURES]
     peers = [peer.name for peer in PEERS]
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Every client, whole, in one run."
+    parser = OneLine(
+        prog="python -m benchmarks",
+        description="Every client of the Lambda Runtime API, whole, in one run.",
+        epilog="`python -m benchmarks repeat A.json B.json` says whether two runs agree; "
+        "`python -m benchmarks publish RESULT.json` puts plots and tables into the README and the docs.",
     )
-    parser.add_argument(
-        "--only", metavar="NAMES", help=f"measure only these, comma-separated: {', '.join(names)}"
-    )
-    parser.add_argument(
-        "--peers", metavar="NAMES", help=f"run only these, comma-separated: {', '.join(peers)}"
-    )
-    parser.add_argument(
-        "--rounds", type=int, metavar="N", help="processes per peer and measure (default: 3 to 25)"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="start-up and CPU against awslambdaric, in half a minute"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--only", metavar="NAMES", help=f"measure only these, comma-separated: {', '.join(names)}")
+    add("--peers", metavar="NAMES", help=f"run only these, comma-separated: {', '.join(peers)}")
+    add("--rounds", metavar="N", help="processes per peer and measure; without it, ten minutes at most")
+    add("--quick", action="store_true", help="start-up and CPU against awslambdaric, in half a minute")
+    add(
         "--python",
         default=os.environ.get("RAPID_PYTHON") or sys.executable,
         metavar="PATH",
         help="interpreter of the Python peers, with its packages (default: RAPID_PYTHON, else this one)",
     )
-    parser.add_argument(
-        "--output", type=Path, default=report.LATEST, metavar="FILE", help="where the JSON goes"
+    add(
+        "--output",
+        type=Path,
+        default=report.LATEST,
+        metavar="FILE",
+        help="where the JSON goes; the plots go to the folder FILE without its suffix (default: %(default)s)",
     )
     options = parser.parse_args(argv)
-    options.only = choose(parser, "--only", options.only, names, QUICK_MEASURES if options.quick else names)
-    options.peers = choose(parser, "--peers", options.peers, peers, QUICK_PEERS if options.quick else peers)
-    if options.rounds is not None and options.rounds < 1:
-        parser.error(f"--rounds must be at least 1, not {options.rounds}")
-    if options.quick and options.rounds is None:
-        options.rounds = 5
+    try:
+        options.only = choose("--only", options.only, names, QUICK_MEASURES if options.quick else names)
+        options.peers = choose("--peers", options.peers, peers, QUICK_PEERS if options.quick else peers)
+        options.rounds = rounds(options.rounds, QUICK_ROUNDS if options.quick else None)
+    except ValueError as exc:
+        parser.error(str(exc))
     return options
 
 
+class OneLine(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        self.exit(2, f"benchmarks: {message}\n")
+
+
 def choose(
-    parser: argparse.ArgumentParser,
-    option: str,
-    given: str | None,
-    known: list[str],
-    default: tuple[str, ...] | list[str],
+    option: str, given: str | None, known: list[str], default: tuple[str, ...] | list[str]
 ) -> list[str]:
-    """Split the comma-separated value of *option*; an unknown name ends the program with one line."""
+    """Return the names that *given*, the comma-separated value of *option*, holds.
+
+    Raises:
+        ValueError: If a name is unknown, or there is none.
+    """
     if given is None:
         return list(default)
     names = [name.strip() for name in given.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            parser.error(f"{option}: {name!r} is none of {', '.join(known)}")
+            raise ValueError(f"{option}: {name!r} is none of {', '.join(known)}")
+    if not names:
+        raise ValueError(f"{option}: {given!r} names none of {', '.join(known)}")
     return names
 
+
+def rounds(given: str | None, default: int | None) -> int | None:
+    """Return the number of rounds that *given* says; raises ValueError if it is no number from 1 on."""
+    if given is None:
+        return default
+    if not given.isdecimal() or int(given) < 1:
+        raise ValueError(f"--rounds must be a number from 1 on, not {given!r}")
+    return int(given)
+
+
+def publish_run(argv: list[str]) -> int:
+    """Publish a run; see `publish.publish`."""
+    parser = OneLine(
+        prog="python -m benchmarks publish",
+        description="Keep a run's JSON and plots beside the code; write its tables into README and docs.",
+    )
+    parser.add_argument("result", type=Path, metavar="RESULT.json")
+    for file in publish.publish(report.load(parser.parse_args(argv).result)):
+        print(os.path.relpath(file))
+    return 0
+
+
+def compare_runs(argv: list[str]) -> int:
+    """Compare two runs; see `repeat.pairs`. Return 1 if they differ, or have nothing in common."""
+    parser = OneLine(
+        prog="python -m benchmarks repeat",
+        description="Say whether two runs have the same ratios of medians to the floors: within 10 %%, and "
+        "the CPU of client and server on one core within 3 %%.",
+    )
+    parser.add_argument("one", type=Path, metavar="A.json")
+    parser.add_argument("other", type=Path, metavar="B.json")
+    options = parser.parse_args(argv)
+    pairs = repeat.pairs(report.load(options.one), report.load(options.other))
+    print(repeat.as_markdown(pairs))
+    return 1 if not pairs or any(pair.differs for pair in pairs) else 0
+
+
+COMMANDS: Final = {"publish": publish_run, "repeat": compare_runs}
 
 if __name__ == "__main__":
     sys.exit(main())

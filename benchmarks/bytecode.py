@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _COMPILE: Final = """
-import compileall, importlib.machinery, importlib.util, json, os, sys
+import compileall, importlib.util, json, os, site, sys
 
 def valid(source):
     cached = importlib.util.cache_from_source(source)
@@ -29,28 +29,23 @@ def valid(source):
     stat = os.stat(source)
     return head[8:16] == int(stat.st_mtime).to_bytes(4, "little") + stat.st_size.to_bytes(4, "little")
 
+def sources(place):
+    if os.path.isfile(place):
+        yield place
+    for folder, folders, files in os.walk(place):
+        folders[:] = [name for name in folders if name not in ("__pycache__", "local", "tests")]
+        yield from (os.path.join(folder, name) for name in files)
+
+places = sys.argv[1:2] + (site.getsitepackages() if sys.prefix != sys.base_prefix else [])
+for name in sys.argv[2:]:
+    spec = importlib.util.find_spec(name)
+    if spec is not None:
+        places += spec.submodule_search_locations or [spec.origin]
 missing = []
-for name in sys.argv[1:]:
-    if os.path.isdir(name):
-        places, deep = [name], True
-    else:
-        spec = importlib.util.find_spec(name)
-        if spec is None:
-            continue
-        places, deep = list(spec.submodule_search_locations or [spec.origin]), True
-    for place in places:
-        if os.path.isfile(place):
-            if place.endswith(".py") and not valid(place):
-                compileall.compile_file(place, quiet=2)
-                valid(place) or missing.append(place)
-            continue
-        for folder, folders, files in os.walk(place):
-            folders[:] = [f for f in folders if f not in ("__pycache__", "local", "tests")]
-            for file in files:
-                path = os.path.join(folder, file)
-                if path.endswith(".py") and not valid(path):
-                    compileall.compile_file(path, quiet=2)
-                    valid(path) or missing.append(path)
+for path in (path for place in places for path in sources(place) if path.endswith(".py")):
+    if not valid(path):
+        compileall.compile_file(path, quiet=2)
+        valid(path) or missing.append(path)
 print(json.dumps(missing))
 """
 
@@ -60,7 +55,9 @@ class NoBytecode(Exception):
 
 
 def compile_all(python: str, packages: Iterable[str]) -> None:
-    """Compile what the peers import, as *python* compiles it; packages that are not installed are left out.
+    """Compile what the peers import, as *python* compiles it: the functions, its environment, the *packages*.
+
+    The *packages* are found elsewhere; those that are not installed are left out.
 
     Raises:
         NoBytecode: If a module still has no valid ``.pyc``: then nothing may be measured.

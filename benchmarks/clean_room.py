@@ -29,7 +29,13 @@ class Machine:
     python: str
     versions: Mapping[str, str]
     """Versions of the interpreter and of what is installed for it, by name in lower case."""
+    room: Path | None = None
+    """The run's folder, where peers put what they are started from; without one, some cannot be."""
 
+
+PEERS: Final = ("awslambdaric", "snapshot-restore-py", "httpx", "orjson")
+FUNCTIONS: Final = ("boto3", "pydantic", "requests")
+"""What the functions `imports` and `clients` import."""
 
 _MAKE: Final = """
 import importlib.metadata, json, os, pathlib, re, shutil, sys, venv
@@ -37,9 +43,9 @@ import importlib.metadata, json, os, pathlib, re, shutil, sys, venv
 room = pathlib.Path(sys.argv[1])
 venv.create(room, symlinks=True, with_pip=False)
 library = room / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
-versions, wanted = {}, ["awslambdaric", "snapshot-restore-py", "httpx", "orjson"]
+versions, wanted = {}, sys.argv[2:]
 while wanted:
-    name = wanted.pop().lower()
+    name = re.sub("[-_.]+", "-", wanted.pop()).lower()
     if name in versions:
         continue
     try:
@@ -66,7 +72,7 @@ def prepare(python: str, room: Path) -> Machine:
         NoInterpreter: If that fails.
     """
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    argv = [python, "-c", _MAKE, str(room)]
+    argv = [python, "-c", _MAKE, str(room), *PEERS, *FUNCTIONS]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=environ, check=False)
     except (OSError, subprocess.SubprocessError) as exc:
@@ -74,4 +80,4 @@ def prepare(python: str, room: Path) -> Machine:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise NoInterpreter(f"{python} could not make a virtual environment: {last}")
-    return Machine(str(room / "bin" / "python"), json.loads(done.stdout))
+    return Machine(str(room / "bin" / "python"), json.loads(done.stdout), room)

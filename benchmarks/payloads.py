@@ -1,17 +1,18 @@
-"""The events that are sent: real ones are read from events/, the smallest and the largest are made here."""
+"""The events that are sent: real ones are read from events/, the others are made here."""
 
 from __future__ import annotations
 
 import json
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-EVENTS = Path(__file__).parent / "events"
+EVENTS: Final = Path(__file__).parent / "events"
 
-LARGE = 5_000_000
-"""Bytes of the large event: its echo stays under 6,291,556, even with spaces after separators."""
+MADE: Final = {"100kb": 100_000, "1mb": 1_000_000, "5mb": 5_000_000}
+"""Bytes of the large events: an echo of the largest, with spaces after separators, is under 6,291,556."""
 
-LIMIT = 2048
+LIMIT: Final = 2048
 """The most bytes that the Runtime API's server sends with a Content-Length; longer events come chunked."""
 
 
@@ -21,7 +22,7 @@ def compact(value: object) -> bytes:
 
 
 def large_event(size: int) -> bytes:
-    """Return an event of about *size* bytes, made of records as a stream or a table scan has them."""
+    """Return an event of *size* bytes or up to 600 more, of records as a stream or a table scan has them."""
     record = {
         "id": "5f6c2d7e-0b1a-4c3d-8e9f-a0b1c2d3e4f5",
         "name": "Zoë Müller",
@@ -37,9 +38,9 @@ def large_event(size: int) -> bytes:
 
 @cache
 def event(name: str) -> bytes:
-    """Return the event called *name*: ``16``, ``apigw-small``, ``apigw``, ``sqs-100`` or ``5mb``."""
+    """Return the event called *name*: ``16``, one of `MADE`, or a file in events/ without its ending."""
     if name == "16":
         return b'{"name":"World"}'
-    if name == "5mb":
-        return large_event(LARGE)
+    if name in MADE:
+        return large_event(MADE[name])
     return compact(json.loads((EVENTS / f"{name}.json").read_bytes()))

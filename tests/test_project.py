@@ -136,11 +136,13 @@ def test_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
         "venv/x",
         ".benchmarks/x",
         "benchmarks/results/latest.json",
+        "benchmarks/results/latest/x.svg",
         "rapid_client/__pycache__/x.pyc",
         ".coverage.1",
     ]
     kept = [
         "benchmarks/results/.gitignore",
+        "benchmarks/results/published/run.json",
         "rapid_client/x.py",
         ".venv311/lib/__pycache__/x.pyc",
         "scripts/clean",

@@ -1,0 +1,3 @@
+// The smallest function, for Node.js: what is measured is the client around it.
+
+export const handler = async () => ({ ok: true });

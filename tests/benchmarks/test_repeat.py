@@ -1,0 +1,139 @@
+"""Two runs compared: ratios to the floors, each with its limit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.output.repeat import Pair, as_markdown, pairs
+from benchmarks.output.report import ROOT, save
+from tests.benchmarks.made_up import made_up, of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.output.report import Result
+
+
+def compared(figure: str, one: dict[str, float], other: dict[str, float]) -> list[Pair]:
+    """Compare two runs with one figure."""
+    return pairs(of(figure, **one), of(figure, **other))
+
+
+def test_a_machine_that_is_twice_as_fast_changes_no_ratio() -> None:
+    """Only what a client's figure is in multiples of the floor's is compared."""
+    [pair] = compared("cpu/16", {"go": 60.0, "floor_c": 15.0}, {"go": 30.0, "floor_c": 7.5})
+
+    assert (pair.floor, pair.ratios, pair.apart, pair.differs) == ("floor-c", (4.0, 4.0), 0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("figure", "limit"),
+    [
+        ("cpu/16", 0.03),
+        ("cpu/apigw", 0.03),
+        ("cpu/16@unpinned", 0.10),
+        ("p50/16", 0.10),
+        ("first-response", 0.10),
+        ("first-response@128", 0.10),
+        ("peak", 0.10),
+    ],
+)
+def test_a_ratio_differs_above_its_limit_in_either_direction(figure: str, limit: float) -> None:
+    """What is just within agrees, what is just outside does not, whichever run is the slower one."""
+    for factor, differs in ((1 + limit - 0.001, False), (1 + limit + 0.001, True)):
+        fast, slow = ({"go": 10.0 * f, "floor_c": 10.0, "floor_python": 10.0} for f in (1.0, factor))
+
+        assert [p.differs for p in compared(figure, fast, slow) if p.peer == "go"] == [differs]
+        assert [p.differs for p in compared(figure, slow, fast) if p.peer == "go"] == [differs]
+
+
+@pytest.mark.parametrize("figure", ["p99/16", "p999/16", "p99/16@unpinned"])
+def test_tails_carry_their_spread_and_are_not_judged(figure: str) -> None:
+    """A tail that is ten times as long in one run is shown with its spread, and is no difference."""
+    one, other = of(figure, go=10.0, floor_c=1.0), of(figure, go=100.0, floor_c=1.0)
+    other.add("go", {figure: 300.0})
+    found = pairs(one, other)
+
+    assert [(pair.limit, pair.differs) for pair in found] == [(None, False)]
+    assert "10.000 ± 0.0 % | 200.000 ± 25.0 % | 1900.0 % | - |  |" in as_markdown(found)
+
+
+def test_cold_start_is_compared_with_the_python_floor_and_the_rest_with_the_c_floor() -> None:
+    """The floors are compared with one another too."""
+    floors = {"floor_python": 10.0, "floor_c": 1.0}
+    cold = compared("first-next", {"go": 4.0, **floors}, {"go": 4.0, **floors})
+    warm = compared("cpu/16", {"go": 4.0, **floors}, {"go": 4.0, **floors})
+
+    assert [(p.peer, p.floor) for p in cold] == [
+        ("go", "floor-python"),
+        ("floor-python", "floor-c"),
+        ("floor-c", "floor-python"),
+    ]
+    assert [(p.peer, p.floor) for p in warm] == [
+        ("go", "floor-c"),
+        ("floor-python", "floor-c"),
+        ("floor-c", "floor-python"),
+    ]
+
+
+def test_a_function_that_the_floors_do_not_run_is_compared_with_their_trivial_one() -> None:
+    """Logging is compared with the floor's 16 bytes, imports with its start."""
+    one, other = made_up(), made_up()
+    for result in (one, other):
+        for of_peers in result.values.values():
+            of_peers.pop("floor-python")
+        result.values["cpu/log"].pop("floor-c")
+        result.add("bootstrap", {"first-response/imports@128": 1100.0})
+    found = {pair.figure: pair.ratios for pair in pairs(one, other) if pair.peer == "bootstrap"}
+
+    assert found["cpu/log"] == (30 / 14, 30 / 14)
+    assert found["first-response/imports@128"] == (10.0, 10.0)
+
+
+def test_what_only_one_run_has_is_left_out() -> None:
+    """A figure or a peer that is missing in one of them is no difference."""
+    assert compared(
+        "peak", {"go": 1.0, "node": 1.0, "floor_c": 1.0}, {"go": 1.0, "floor_c": 1.0}
+    ) == compared("peak", {"go": 1.0, "floor_c": 1.0}, {"go": 1.0, "node": 5.0, "floor_c": 1.0})
+    assert pairs(of("peak", go=1.0, floor_c=1.0), of("steady", go=1.0, floor_c=1.0)) == []
+
+
+def test_differences_come_first_and_are_summed_up() -> None:
+    """The table begins with what differs; the last line counts it and names the worst."""
+    floors = {"floor_c": 10.0}
+    text = as_markdown(
+        compared("peak", {"go": 10.0, "node": 10.0, **floors}, {"go": 10.1, "node": 20.0, **floors})
+    )
+
+    assert text.splitlines()[2].startswith("| peak memory after 10,000 invocations, node / floor-c | 1.000")
+    assert text.splitlines()[2].endswith("| 100.0 % | 10 % | **differs** |")
+    assert text.splitlines()[3].endswith("| 1.0 % | 10 % | same |")
+    assert text.splitlines()[-1].startswith(
+        "1 of 2 ratios differ; they are 50.5 % apart in the middle, at most 100.0 %"
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "code", "word"),
+    [
+        (made_up(), 0, "0 of "),
+        (made_up(1.2), 1, "**differs**"),
+        (of("peak", node=1.0), 1, "no figure in common"),
+    ],
+    ids=["same", "different", "strangers"],
+)
+def test_the_exit_code_says_whether_two_runs_agree(
+    tmp_path: Path, other: Result, code: int, word: str
+) -> None:
+    """0 for agreement; 1 for a difference, and for runs that cannot be compared."""
+    save(made_up(), tmp_path / "a.json")
+    save(other, tmp_path / "b.json")
+    argv = [sys.executable, "-m", "benchmarks", "repeat", str(tmp_path / "a.json"), str(tmp_path / "b.json")]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (code, "")
+    assert word in done.stdout
