@@ -9,6 +9,7 @@ __all__ = ["LambdaContext", "__version__"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from rapid_client import errors as errors
@@ -53,8 +54,8 @@ def preload(*more: str) -> None:
     An import statement asks each finder and reads the file through three layers of Python code: 12 system
     calls and 0.1 ms for each module. Here it is four and 0.02 (CPython 3.13), with the same result in every
     attribute. Bytecode counts as it does there (PEP 552): if this interpreter made it, and from the source as
-    it is now, unless it says not to look. Where that is not so, or the package is in a zip file or frozen,
-    this stops, and the import statements load what is missing.
+    it is now, unless it says not to look or there are no sources. Where that is not so, or the package is in
+    a zip file or frozen, this stops, and the import statements load what is missing.
 
     Nothing is collected meanwhile, since nothing is garbage (0.15 ms), and what is loaded now is never looked
     at by the collector again.
@@ -64,31 +65,41 @@ def preload(*more: str) -> None:
     """
     # The interpreter has loaded these, and `importlib` would cost 2 ms.
     from _frozen_importlib import BuiltinImporter, ModuleSpec, module_from_spec  # deferred: as above
-    from _frozen_importlib_external import SourceFileLoader  # deferred: as above
+    from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader  # deferred: as above
 
-    if type(__spec__.loader) is not SourceFileLoader or not __spec__.cached:
+    loader: Any = type(__spec__.loader)
+    if loader not in (SourceFileLoader, SourcelessFileLoader) or not __spec__.cached:
         return
     builtin: Any = BuiltinImporter
     gc: Any = module_from_spec(ModuleSpec("gc", builtin))  # who imports it does so for the first time
     builtin.exec_module(gc)
     collecting = gc.isenabled()
     gc.disable()
-    _load(more + COLD_PATH, __file__, __spec__.cached)
+    _load(more + COLD_PATH, loader, __file__, __spec__.cached)
     gc.freeze()
     if collecting:
         gc.enable()
 
 
-def _load(names: tuple[str, ...], package: str, compiled: str) -> None:
-    """Load modules of this package, given its own file and bytecode, up to the first that has no bytecode."""
+def _load(names: "Iterable[str]", loader: "Any", package: str, compiled: str) -> None:
+    """Load modules of this package, up to the first that has no bytecode.
+
+    Args:
+        names: Their names, without the package's.
+        loader: The class of their loaders.
+        package: The file of the package itself.
+        compiled: The bytecode of that; the same file if there are no sources.
+    """
     import sys  # deferred: as above
     from _frozen_importlib import ModuleSpec, module_from_spec  # deferred: as above
-    from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader  # deferred: as above
+    from _frozen_importlib_external import MAGIC_NUMBER  # deferred: as above
     from _imp import _fix_co_filename, check_hash_based_pycs  # type: ignore[attr-defined]  # deferred: as above
     from marshal import loads  # deferred: as above
 
-    timed = MAGIC_NUMBER + b"\0\0\0\0"
-    unchecked = b"" if check_hash_based_pycs == "always" else MAGIC_NUMBER + b"\1\0\0\0"
+    timed, unchecked = MAGIC_NUMBER + b"\0\0\0\0", MAGIC_NUMBER + b"\1\0\0\0"
+    trusted: tuple[bytes, ...] = () if check_hash_based_pycs == "always" else (unchecked,)
+    if package == compiled:
+        trusted = (timed, unchecked)
     sources, _, suffix = package.rpartition("__init__")
     bytecodes, _, tag = compiled.rpartition("__init__")
     room = bytearray(65536)  # one for all: 5 us per file if each has its own
@@ -98,13 +109,14 @@ def _load(names: tuple[str, ...], package: str, compiled: str) -> None:
             continue
         try:
             size, head = _read(cached, room), room[:8]
-            if head != unchecked and (head != timed or room[8:16] != _stamp(source)):
+            if head not in trusted and (head != timed or room[8:16] != _stamp(source)):
                 return
             code = loads(memoryview(room)[16:size])  # noqa: S302 - as the import system does
         except (EOFError, OSError, TypeError, ValueError):  # absent or damaged
             return
-        _fix_co_filename(code, source)  # it may have been compiled elsewhere
-        spec = ModuleSpec(name, SourceFileLoader(name, source), origin=source)
+        if source != cached:
+            _fix_co_filename(code, source)  # it may have been compiled elsewhere
+        spec = ModuleSpec(name, loader(name, source), origin=source)
         spec.cached, spec.has_location = cached, True
         module = module_from_spec(spec)
         exec(code, vars(module))  # noqa: S102 - as above

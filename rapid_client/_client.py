@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from rapid_client._parser import Response, ResponseParser
     from rapid_client._pipeline import Report
-    from rapid_client._protocol import Invocation, Refusal, RuntimeApi
+    from rapid_client._protocol import Invocation, RuntimeApi
+    from rapid_client._refusal import Refusal
 
 #: The most that one receive takes: CPython allocates all of it first, and above malloc's mmap threshold
 #: (128 KB) each call is an mmap, page faults and a munmap (22.5 us per invocation with 64 KB, 51 with 256).

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rapid_client._codec import Codec
     from rapid_client._handler import Handler
-    from rapid_client._protocol import Common, Invocation, Refusal
+    from rapid_client._protocol import Common, Invocation
+    from rapid_client._refusal import Refusal
     from rapid_client._runtime import Environment
     from rapid_client._seam import Seam
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rapid_client._client import Transport
-    from rapid_client._protocol import Invocation, Refusal, RuntimeApi
+    from rapid_client._protocol import Invocation, RuntimeApi
+    from rapid_client._refusal import Refusal
 
     Report = Callable[[Invocation, Refusal], None]
 

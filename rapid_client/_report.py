@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rapid_client import _faults  # noqa: TID253 - it is beyond the boundary itself
 from rapid_client._codec import Codec
-from rapid_client._protocol import failed
+from rapid_client._refusal import failed  # noqa: TID253 - as above
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from rapid_client._protocol import Refusal
+    from rapid_client._refusal import Refusal
     from rapid_client._runtime import Environment
 
     Post = Callable[[str, bytes], Refusal | None]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from rapid_client._handler import Handler
-    from rapid_client._protocol import Invocation, Refusal
+    from rapid_client._protocol import Invocation
+    from rapid_client._refusal import Refusal
     from rapid_client._seam import Seam
     from rapid_client._sink import Sink
 

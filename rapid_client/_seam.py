@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from rapid_client._client import Client
     from rapid_client._handler import Handler
-    from rapid_client._protocol import Invocation, Refusal
+    from rapid_client._protocol import Invocation
+    from rapid_client._refusal import Refusal
 
 
 class Seam:

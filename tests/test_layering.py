@@ -36,6 +36,7 @@ DEFERRED: Final = (
     "_sink",
     "_faults",
     "_logs",
+    "_refusal",
     "_report",
     "_snapstart",
     "_trace",

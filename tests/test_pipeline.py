@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from rapid_client._protocol import Invocation, Refusal
+    from rapid_client._protocol import Invocation
+    from rapid_client._refusal import Refusal
     from tests.rawserver import Peer, Step
     from tests.support import Starter
 

@@ -216,20 +216,13 @@ def check_hash(tree: Tree) -> None:
     tree.compile("--invalidation-mode", "checked-hash")
 
 
-def bury(tree: Tree) -> None:
-    """Leave the bytecode alone, where the sources were, and not to be checked."""
-    tree.compile("-b", "--invalidation-mode", "unchecked-hash")
-    for source in tree.package.glob("*.py"):
-        source.unlink()
-
-
-@pytest.mark.parametrize("damage", [damage_magic, remove, touch, lengthen, check_hash, bury])
+@pytest.mark.parametrize("damage", [damage_magic, remove, touch, lengthen, check_hash])
 def test_bytecode_that_does_not_count(tree: Tree, damage: Callable[[Tree], None]) -> None:
     """It stops there without a word, and the import statements make good for it."""
     damage(tree)
     front = {"_site", *COLD_PATH[: COLD_PATH.index("_handler")]}
 
-    assert set(tree.told(PRELOAD)) == (set() if damage in {check_hash, bury} else front)
+    assert set(tree.told(PRELOAD)) == (set() if damage is check_hash else front)
     modules = tree.told(PRELOAD + IMPORT)
     assert modules == tree.told(IMPORT)
     assert ("CHANGED" in modules["_handler"]["names"]) == (damage is lengthen)
@@ -284,6 +277,20 @@ def test_zip_file(tree: Tree) -> None:
 
     assert done.stdout == "[]\n", done.stderr
     assert tree.run(path + PRELOAD + IMPORT).returncode == 0
+
+
+@pytest.mark.parametrize("mode", ["timestamp", "unchecked-hash", "checked-hash"])
+def test_bytecode_without_sources(each_tree: Tree, mode: str) -> None:
+    """Bytecode that lies where the sources were, as in a layer, has nothing to be checked against."""
+    each_tree.compile("-b", "--invalidation-mode", mode)
+    for source in each_tree.package.glob("*.py"):
+        source.unlink()
+    shutil.rmtree(each_tree.package / "__pycache__")
+
+    preloaded = each_tree.told(PRELOAD, "--check-hash-based-pycs", "always")
+
+    assert set(preloaded) == (set() if mode == "checked-hash" else set(EVERYTHING))
+    assert each_tree.told(PRELOAD + IMPORT) == each_tree.told(IMPORT)
 
 
 def test_no_bytecode_at_all(tree: Tree) -> None:

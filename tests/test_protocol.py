@@ -19,12 +19,12 @@ from rapid_client._protocol import (
     RESTORED,
     STARTED,
     Invocation,
-    Refusal,
     RuntimeApi,
     header,
     is_json,
     quote,
 )
+from rapid_client._refusal import Refusal
 from rapid_client.errors import ApiError, FaultError, LocalProtocolError, RemoteProtocolError
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ def fill(folder: Path, python: str) -> None:
         shutil.copy(ROOT / "bootstrap", folder)
     except (OSError, shutil.Error) as exc:
         raise Absent(f"no layer could be made: {exc}") from exc
-    options = ("-q", "-b", "--invalidation-mode", "unchecked-hash")
+    options = ("-q", "-b", "-o", "2", "--invalidation-mode", "unchecked-hash")  # as layer/README.md has them
     argv = [python, "-m", "compileall", *options, str(package)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
