@@ -58,7 +58,7 @@ BARE: Final = {
 CHEAP: Final = {"__future__", "_socket", "_json"} | BARE
 REASON: Final = re.compile(r"#.*\b(deferred: |noqa: PLC0415(,| -) )\S")
 # It is the import of logging that gets `_logs` imported; `_json_orjson` is what importing orjson is for.
-LOADED: Final = {"_logs": {"logging"}, "_json_orjson": {"orjson"}, "_trace": {"ctypes"}}
+LOADED: Final = {"_logs": {"logging"}, "_json_orjson": {"orjson"}, "_trace": {"_ctypes"}}
 
 COLD: Final = {name: ring for ring, names in enumerate(COLD_RINGS) for name in names}
 PLACES: Final = {**COLD, **{name: ring for ring, name in enumerate(DEFERRED, start=len(COLD_RINGS))}}

@@ -121,7 +121,6 @@ def test_the_first_invocations(start: Starter, imports: str, check: Callable[[Ru
     check(start(LOOK.replace("{imports}", imports)))
 
 
-@pytest.mark.slow
 def test_after_many_invocations(start: Starter) -> None:
     """What is seen is right after many invocations as well, when another way of setting it is in use."""
     runtime = start(LOOK.replace("{imports}", ""), settings=MockSettings(record=0))

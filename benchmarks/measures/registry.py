@@ -52,8 +52,8 @@ def _unpinned(load: Load, rounds: int, seconds: float) -> Measure:
     return Measure(load.event + where, load.figures(where), run, rounds, seconds, pinned=False)
 
 
-_16: Final = Load("16", 500, 2000)
-_APIGW_SMALL: Final = Load("apigw-small", 300, 1000)
+_16: Final = Load("16", 600, 2000)
+_APIGW_SMALL: Final = Load("apigw-small", 600, 1000)
 _APIGW: Final = Load("apigw", 4000, 2000)
 _SQS: Final = Load("sqs-100", 250, 250)
 _100KB: Final = Load("100kb", 150, 200)
@@ -81,8 +81,8 @@ MEASURES: Final = (
     _unpinned(_100KB, 3, 0.24),
     _unpinned(_1MB, 3, 0.27),
     _unpinned(_5MB, 3, 0.4),
-    _warm(Load("16", 300, 1000, "log"), 5, 0.33),
-    _warm(Load("16", 300, 1000, "fail"), 5, 0.25),
+    _warm(Load("16", 600, 1000, "log"), 5, 0.33),
+    _warm(Load("16", 600, 1000, "fail"), 5, 0.25),
     Measure("5mb-echo", ("wall/5mb-echo", "peak/5mb-echo"), large_echo, 3, 0.6, function="echo"),
     Measure("memory", ("peak", "steady"), memory, 2, 1.1, pinned=False, at_once=2),
     Measure("modules", ("modules",), modules_counted, 1, 0.05, function="modules", exact=True),

@@ -80,11 +80,6 @@ class Figure:
         return ", ".join(part for part in (words, OFS[self.of], WHERES[self.where]) if part)
 
     @property
-    def pinned(self) -> bool:
-        """Whether client and server are meant to share one core."""
-        return self.what in ("cpu", "p50", "p99", "p999", "wall", "peak", "steady") and not self.where
-
-    @property
     def cold(self) -> bool:
         """Whether it is a time from exec."""
         return self.what in ("first-next", "first-response")

@@ -20,7 +20,11 @@ ACCEPTED: Final = (
 NEXT: Final = b"GET /2018-06-01/runtime/invocation/next "
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 ARN: Final = "arn:aws:lambda:eu-central-1:123456789012:function:benchmark"
-TRACE_ID: Final = "Root=1-69202f1d-5e1b4e1a2f7c3d9a0b6e8f42;Parent=53995c3f42cd8ad8;Sampled=0"
+MANY: Final = 10_240
+"""Replies, each with a trace id of its own as in Lambda: whatever a client keeps of one, it keeps of all."""
+
+ALL: Final = 30_000_000
+"""Bytes of events in all replies together, where that is fewer of them."""
 
 
 class Reply:
@@ -36,13 +40,15 @@ class Reply:
 
         *outcome* is where the answer must go to: "response", or "error".
         """
+        trace_id = request_id.replace("-", "")
         head = (
             "HTTP/1.1 200 OK\r\n"
             "Content-Type: application/json\r\n"
             f"Lambda-Runtime-Aws-Request-Id: {request_id}\r\n"
             f"Lambda-Runtime-Deadline-Ms: {deadline}\r\n"
             f"Lambda-Runtime-Invoked-Function-Arn: {ARN}\r\n"
-            f"Lambda-Runtime-Trace-Id: {TRACE_ID}\r\n"
+            f"Lambda-Runtime-Trace-Id: Root=1-{trace_id[:8]}-{trace_id[8:]};"
+            f"Parent={trace_id[:16]};Sampled=0\r\n"
         ).encode() + DATE
         if len(event) <= LIMIT:
             self.wire = head + b"Content-Length: %d\r\n\r\n%b" % (len(event), event)
@@ -56,12 +62,12 @@ class Reply:
 
 
 def replies(event: bytes, outcome: str = "response") -> list[Reply]:
-    """Return replies that carry *event* under different request ids: 64, fewer if it is large.
+    """Return replies that carry *event* under different request ids: `MANY`, fewer if it is large.
 
     They must be answered with *outcome*: "response", or "error".
     """
     deadline = int(time.time() * 1000) + 900_000
     source = random.Random(len(event))
-    count = max(2, min(64, 1_000_000 // len(event)))
+    count = max(2, min(MANY, ALL // len(event)))
     ids = [str(uuid.UUID(int=source.getrandbits(128), version=4)) for _ in range(count)]
     return [Reply(event, request_id, deadline, outcome) for request_id in ids]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 30
 """Seconds that a peer may be silent before it counts as stuck."""
 
+BLOCK: Final = 64
+"""Invocations without a look at what the client has written: its pipe holds that."""
+
 
 class Server:
     """Listen on a free port of 127.0.0.1 and speak with one client process at a time.
@@ -38,6 +41,7 @@ class Server:
         self.address = self._client.address
         self.arrival = 0
         self._sizes = -1, -1  # of the newest requests, in bytes; what they are depends on the way of serving
+        self._served = 0  # invocations, of this client
         self._owed = False  # whether a client that pipelines waits for its 202 together with its next event
 
     def __enter__(self) -> Self:
@@ -63,7 +67,7 @@ class Server:
         """
         client = self._client
         client.watch(process)
-        self._sizes, self._owed = (-1, -1), False
+        self._sizes, self._owed, self._served = (-1, -1), False, 0
         data, _ = client.next_request(client.wait())
         self.arrival = time.monotonic_ns()
         if not data.startswith(NEXT):
@@ -72,6 +76,7 @@ class Server:
     def serve(self, count: int, canned: list[Reply]) -> list[int]:
         """Answer the request for an event that is waiting, and those after it, *count* times.
 
+        The *canned* replies take turns, over the client's whole life: none is sent twice before all were sent.
         Return for each invocation the nanoseconds from before the event was sent until the last byte of
         the response had come. When it returns, the client waits for its next event.
 
@@ -87,7 +92,9 @@ class Server:
                 serve = self._serve_pipelined if self._owed else self._serve_block
                 if client.made > 1:
                     serve = self._serve_several
-                serve(canned[: count - len(times)], times)
+                before, start = len(times), self._served % len(canned)
+                serve(canned[start : start + min(BLOCK, count - before)], times)
+                self._served += len(times) - before
                 assert client.process is not None, "accept() comes first"
                 client.process.drain()
         except BlockingIOError:
