@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -121,12 +122,16 @@ class Run:
         return measure.seconds * len(self.present(measure.function))
 
     def _round(self, measure: Measure, number: int) -> None:
-        """Measure each peer once, in turned order every second time: what a neighbour leaves evens out."""
+        """Measure each peer once, in turned order every second time: what a neighbour leaves evens out.
+
+        Those measured side by side are shuffled, or the same ones would always be together.
+        """
         peers = self.present(measure.function)[:: -1 if number % 2 else 1]
         if measure.at_once == 1:
             for peer in peers:
                 self._one(measure, self._subject(peer))
             return
+        random.Random(number).shuffle(peers)
         with ThreadPoolExecutor(measure.at_once) as pool:
             try:
                 for done in [pool.submit(self._aside, measure, peer) for peer in peers]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.output.report import Result
 
 SECONDS: Final = 570
-"""How long a run may measure unless its user names the rounds: what is before and after fits into ten minutes too."""
+"""How long a run may measure unless its user names the rounds: the rest fits into ten minutes, too."""
 
 NEEDS: Final = {"rich": "the progress bar", "matplotlib": "the plots"}
 

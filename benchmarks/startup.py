@@ -94,10 +94,15 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--python", default=sys.executable, help="the interpreter to start")
     parser.add_argument("--rounds", type=int, default=100, help="how many starts (default: 100)")
     options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds must be at least 1, not {options.rounds}")
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
-        once(server, options.python)  # it may have to compile
-        rounds = [once(server, options.python) for _ in range(options.rounds)]
+        try:
+            once(server, options.python)  # it may have to compile
+            rounds = [once(server, options.python) for _ in range(options.rounds)]
+        except OSError as exc:  # a TimeoutError is one: it ended, or hangs
+            sys.exit(f"benchmarks.startup: {options.python} did not start and ask for an event: {exc}")
     print("| step | us |\n|---|---:|")
     total = 0.0
     for name in rounds[0]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from benchmarks.peers import ROOT
+from benchmarks.peers.ours import NOT_IN_A_LAYER, fill
 
 if TYPE_CHECKING:
     from benchmarks.clean_room import Machine
@@ -32,32 +32,19 @@ class LayerSize:
     """With the sources, and the .pyc files in ``__pycache__``."""
 
 
-#: What stays on the developer's machine: the local half and its command.
-NOT_IN_A_LAYER: Final = ("local", "_command.py", "__pycache__")
-
-
 def layer_size(machine: Machine) -> LayerSize:
     """Measure what a layer holds of ours, compiled by the interpreter of *machine*.
 
-    Without sources: hashes are not checked (as nothing is there to check against), and nothing is looked up.
+    Raises:
+        Absent: If it does not compile.
     """
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "rapid_client"
+        bare, copy = Path(folder) / "bare", Path(folder) / "whole" / "rapid_client"
+        fill(bare, machine.python)
         shutil.copytree(ROOT / "rapid_client", copy, ignore=shutil.ignore_patterns(*NOT_IN_A_LAYER))
-        shutil.copy(ROOT / "bootstrap", folder)
-        _compile(machine, copy)
-        with_sources = _bytes_in(folder)
-        shutil.rmtree(copy / "__pycache__")
-        _compile(machine, copy, "-b", "--invalidation-mode", "unchecked-hash")
-        for source in copy.rglob("*.py"):
-            source.unlink()
-        return LayerSize(_bytes_in(folder), with_sources)
-
-
-def _compile(machine: Machine, folder: Path, *options: str) -> None:
-    compiled = subprocess.run([machine.python, "-m", "compileall", "-q", *options, folder], check=False)
-    if compiled.returncode:
-        print("benchmarks: rapid_client does not compile, so the size is short", file=sys.stderr)
+        shutil.copy(ROOT / "bootstrap", copy.parent)
+        subprocess.run([machine.python, "-m", "compileall", "-q", copy], check=True)
+        return LayerSize(_bytes_in(bare), _bytes_in(copy.parent))
 
 
 def _bytes_in(folder: str | Path) -> int:

@@ -35,8 +35,8 @@ class Pair:
     spreads: tuple[float, float]
     """Half the distance between the quartiles, as a share of the median, in each run."""
     drift: float
-    """How many times the figure of the first run the peers have in the second, in the middle: a machine's speed
-    changes for all of them, and so do the ratios between them not."""
+    """How many times the figure of the first run the peers have in the second, in the middle: the speed of a
+    machine changes for all of them, and their ratios do not."""
 
     @property
     def apart(self) -> float:
@@ -85,7 +85,9 @@ def as_markdown(found: list[Pair]) -> str:
         limit = "-" if pair.limit is None else f"{100 * pair.limit:.0f} %"
         word = "**differs**" if pair.differs else "" if pair.limit is None else "same"
         apart = f"{100 * pair.apart:.1f} %"
-        lines.append(row([f"{figure.title}, {pair.peer}", *values, f"x {pair.drift:.3f}", apart, limit, word]))
+        lines.append(
+            row([f"{figure.title}, {pair.peer}", *values, f"x {pair.drift:.3f}", apart, limit, word])
+        )
     return "\n".join([*lines, "", summary(found)])
 
 
@@ -100,6 +102,6 @@ def summary(found: list[Pair]) -> str:
     unsteady = sum(pair.limit is None and not describe(pair.figure).tail for pair in found)
     return (
         f"{differing} of {len(judged)} ratios differ; they are {middle:.1f} % apart in the middle, at most "
-        f"{100 * worst.apart:.1f} % ({worst.figure}, {worst.peer}). p99, p99.9 and {unsteady} figures whose rounds"
-        f" spread by more than {100 * UNSTEADY:.0f} % carry their spread instead."
+        f"{100 * worst.apart:.1f} % ({worst.figure}, {worst.peer}). p99, p99.9 and {unsteady} figures whose "
+        f"rounds spread by more than {100 * UNSTEADY:.0f} % carry their spread instead."
     )

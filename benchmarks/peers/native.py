@@ -173,7 +173,6 @@ def _peer(name: str, title: str, language: str, native: Native) -> Peer:
         native.prepare,
         language,
         functions=TRIVIAL,
-        several=name in {"rust", "node"},
     )
 
 

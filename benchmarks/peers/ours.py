@@ -112,6 +112,11 @@ def _layer_files(machine: Machine) -> list[Path]:
     return [path for path in files_in(layer(machine)) if path.name != "direct"]
 
 
+def _package_files(machine: Machine) -> list[Path]:
+    """Return the files that pip installs, the local half too, without the bytecode that it makes of them."""
+    return [path for path in files_in(ROOT / "rapid_client") if "__pycache__" not in path.parts]
+
+
 OURS: Final = (
     Peer(
         "direct",
@@ -127,7 +132,7 @@ OURS: Final = (
         "us, `python -m rapid_client`",
         _module,
         _version,
-        _layer_files,
+        _package_files,
         environ={"PYTHONPATH": str(ROOT)},
         packages=("rapid_client",),
     ),

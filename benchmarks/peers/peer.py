@@ -50,8 +50,6 @@ class Peer:
     """The functions that it can run: the floors and the other languages have the trivial one only."""
     packages: tuple[str, ...] = ()
     """What it imports from elsewhere than the clean room, whose bytecode must be there before a measure."""
-    several: bool = False
-    """Its client opens more than one connection at will, so a server has to poll."""
 
 
 def environment(peer: Peer, function: str, api: str, machine: Machine) -> dict[str, str]:

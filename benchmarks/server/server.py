@@ -76,7 +76,7 @@ class Server:
     def serve(self, count: int, canned: list[Reply]) -> list[int]:
         """Answer the request for an event that is waiting, and those after it, *count* times.
 
-        The *canned* replies take turns, over the client's whole life: none is sent twice before all were sent.
+        The *canned* replies take turns over the client's whole life: none twice before all were sent.
         Return for each invocation the nanoseconds from before the event was sent until the last byte of
         the response had come. When it returns, the client waits for its next event.
 
