@@ -131,8 +131,8 @@ def compare_runs(argv: list[str]) -> int:
     """Compare two runs; see `repeat.pairs`. Return 1 if they differ, or have nothing in common."""
     parser = OneLine(
         prog="python -m benchmarks repeat",
-        description="Say whether the clients' medians have the same ratios in two runs: within 10 %%, and within "
-        "3 %% for the CPU of 16 bytes on one core.",
+        description="Say whether the clients' medians have the same ratios in two runs: within 10 %%, and "
+        "within 3 %% for the CPU of 16 bytes on one core.",
     )
     parser.add_argument("one", type=Path, metavar="A.json")
     parser.add_argument("other", type=Path, metavar="B.json")
