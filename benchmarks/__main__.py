@@ -71,6 +71,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     options = parser.parse_args(argv)
     try:
+        options.partial = (options.only, options.peers, options.rounds) != (None, None, None)
         options.only = choose("--only", options.only, names, QUICK_MEASURES if options.quick else names)
         options.peers = choose("--peers", options.peers, peers, QUICK_PEERS if options.quick else peers)
         options.rounds = rounds(options.rounds, QUICK_ROUNDS if options.quick else None)

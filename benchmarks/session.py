@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
     """
     check(options)
     titles = {peer.name: peer.title for peer in PEERS if peer.name in options.peers}
-    result = report.Result(titles, quick=options.quick, load=round(os.getloadavg()[0], 2))
+    load = round(os.getloadavg()[0], 2)
+    result = report.Result(titles, quick=options.quick, partial=options.partial, load=load)
     result.date = dt.datetime.now().astimezone().isoformat(timespec="seconds")
     before = signal.signal(signal.SIGINT, _stop)
     try:
@@ -69,7 +70,7 @@ def check(options: argparse.Namespace) -> None:
         raise Unusable("the benchmarks read Linux's /proc and CPU clocks: run them on Linux")
     for name in ["rich"] if options.quick else NEEDS:
         if importlib.util.find_spec(name) is None:
-            raise Unusable(f"{name} is not installed ({NEEDS[name]} need it): run `pip install {name}`")
+            raise Unusable(f"{name} is not installed (for {NEEDS[name]}): run `pip install {name}`")
     folder = options.output.absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -204,7 +204,7 @@ class Codec:
             ``Runtime.MarshalError``.
         engine: The name of the engine in use, ``stdlib`` or ``orjson``.
         due: Loading orjson now would pay: call `upgrade` once a response has been accepted, before the next
-            event is asked for (pipelined, it has been). Both callables change then, so look them up each time.
+            event is asked for (pipelined, after). Both callables change then, so look them up each time.
     """
 
     __slots__ = ("_saved", "_scan", "_settings", "_write", "decode", "due", "encode", "engine")

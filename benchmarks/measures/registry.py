@@ -62,7 +62,7 @@ _5MB: Final = Load("5mb", 4, 8)
 
 MEASURES: Final = (
     _cold("start", "trivial", 40, 0.03),
-    _throttled("start", "trivial", 22, 0.16),
+    _throttled("start", "trivial", 18, 0.16),
     _cold("imports", "imports", 7, 0.25),
     _throttled("imports", "imports", 3, 1.1),
     _cold("clients", "clients", 5, 0.4),
@@ -74,7 +74,7 @@ MEASURES: Final = (
     _warm(_100KB, 5, 0.22),
     _warm(_1MB, 3, 0.25),
     _warm(_5MB, 3, 0.38),
-    _unpinned(_16, 6, 0.45),
+    _unpinned(_16, 5, 0.45),
     _unpinned(_APIGW_SMALL, 5, 0.28),
     _unpinned(_APIGW, 3, 0.7),
     _unpinned(_SQS, 3, 0.32),

@@ -34,11 +34,17 @@ def publish(result: Result, root: Path = ROOT) -> list[Path]:
     """Make *result* the published run of the project in *root*; return the files that were written.
 
     Raises:
-        NotPublished: If it is quick, was interrupted or has no figures, or a page has no place for it.
+        NotPublished: If it is not a whole run, or a page has no place for it.
     """
-    if result.quick or not result.complete or not result.values:
-        why = "quick" if result.quick else "interrupted" if not result.complete else "empty"
-        raise NotPublished(f"this run was {why}: publish one of `make bench`")
+    reasons = {
+        "quick": result.quick,
+        "interrupted": not result.complete,
+        "of some measures, clients or rounds": result.partial,
+        "empty": not result.values,
+    }
+    for why, is_so in reasons.items():
+        if is_so:
+            raise NotPublished(f"this run was {why}: publish one of `make bench`")
     from benchmarks.output.drawing import (
         write_plots,  # deferred: matplotlib takes 0.5 s, and only plots need it
     )

@@ -47,6 +47,8 @@ class Result:
     """Client and toolchain of each peer, in one line, by the peer's name."""
     quick: bool = False
     """Whether the rounds are too few to judge by: then there is no table of targets."""
+    partial: bool = False
+    """Whether only some measures or clients were asked for, or other numbers of rounds."""
     complete: bool = True
     """Whether all that was asked for was measured: not so after Ctrl-C."""
     pinned: bool = True

@@ -87,6 +87,7 @@ def test_publishing_again_changes_nothing_and_leaves_no_old_plot(project: Path) 
     [
         ("quick", True, "this run was quick: publish one of `make bench`"),
         ("complete", False, "this run was interrupted"),
+        ("partial", True, "this run was of some measures, clients or rounds"),
         ("values", {}, "this run was empty"),
     ],
 )
