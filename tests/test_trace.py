@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -131,6 +133,29 @@ def test_after_many_invocations(start: Starter) -> None:
         check(runtime)
 
     assert "rapid_client._trace" in modules
+
+
+OUTLIVED: Final = """
+import gc, subprocess, sys
+from rapid_client._trace import Slot
+
+def leave_behind():
+    Slot().set(b"Root=1-2-3")
+
+leave_behind()
+gc.collect()
+spoilt = [b"x" * size for size in range(900, 1200) for _ in range(50)]
+print(subprocess.check_output(["printenv", "_X_AMZN_TRACE_ID"], text=True))
+"""
+
+
+def test_the_environment_outlives_the_loop(child_environ: dict[str, str]) -> None:
+    """The memory to which the environment points is never freed: what runs at exit may start processes."""
+    done = subprocess.run(
+        [sys.executable, "-c", OUTLIVED], env=child_environ, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "Root=1-2-3"
 
 
 def test_multiprocessing(start: Starter) -> None:
