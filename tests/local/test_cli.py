@@ -482,7 +482,7 @@ def test_unknown_sample_is_a_key_error() -> None:
 def test_commands_of_the_readme_work(rapid: Rapid, root: Path, tmp_path: Path) -> None:
     """The README's first command runs from the clone, the second with its own app.py."""
     readme = (root / "README.md").read_text(encoding="utf-8")
-    first, second = re.findall(r"^rapid (invoke .*?)(?: {2,}#.*)?$", readme, re.MULTILINE)[:2]
+    first, second = re.findall(r"^(?:.venv/bin/)?rapid (invoke .*?)(?: {2,}#.*)?$", readme, re.MULTILINE)[:2]
     app = next(
         block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "def handler" in block
     )
