@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,7 @@ def test_saving_replaces_and_leaves_no_other_file(tmp_path: Path) -> None:
     assert [*file.parent.iterdir()] == [file]
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_commit_says_whether_files_differ(tmp_path: Path) -> None:
     """A clean tree is its commit, a changed one is marked, a folder without a checkout is nothing."""
     git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@b.c"]
