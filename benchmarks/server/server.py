@@ -150,8 +150,7 @@ class Server:
     def _begin_pipelining(self, response: bytes, reply: Reply) -> None:
         """Take note that *response* came with the next request behind it, in one segment."""
         self.arrival = time.monotonic_ns()
-        if not response.startswith(reply.answer):
-            raise PeerError(f"the event was answered with {response[:200]!r}")
+        _check_answer(response, reply)
         client = self._client
         asked, _ = client.complete(client.pending)
         self._sizes = len(response) + len(asked), len(response)
@@ -189,12 +188,15 @@ class Server:
         """Accept a *response* that came alone, and wait for the next request."""
         self.arrival = time.monotonic_ns()
         self._owed, self._sizes = False, (-1, -1)
-        if not response.startswith(reply.answer):
-            raise PeerError(f"the event was answered with {response[:200]!r}")
+        _check_answer(response, reply)
+        self._accept_response()
+
+    def _accept_response(self) -> None:
+        """Send the 202, and wait for the next request."""
         client = self._client
         assert client.sock is not None
         client.sock.sendall(ACCEPTED)
-        asked, _ = client.next_request(client.wait())
+        asked, _ = client.next_request(client.pending or client.wait())
         if not asked.startswith(NEXT):
             raise PeerError(f"an event was not asked for, but: {asked[:200]!r}")
 
@@ -212,9 +214,11 @@ class Server:
             data, _ = client.complete(client.wait())
             self.arrival = time.monotonic_ns()
             times.append(self.arrival - before)
-            if not data.startswith(reply.answer):
-                raise PeerError(f"the event was answered with {data[:200]!r}")
-            client.sock.sendall(ACCEPTED)
-            data, _ = client.next_request(client.pending or client.wait())
-            if not data.startswith(NEXT):
-                raise PeerError(f"an event was not asked for, but: {data[:200]!r}")
+            _check_answer(data, reply)
+            self._accept_response()
+
+
+def _check_answer(response: bytes, reply: Reply) -> None:
+    """Make sure that *response* answers the event in *reply*; the fast ways look in place, a call less."""
+    if not response.startswith(reply.answer):
+        raise PeerError(f"the event was answered with {response[:200]!r}")
