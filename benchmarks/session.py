@@ -106,7 +106,10 @@ def measure(result: Result, options: argparse.Namespace) -> None:
                 if "modules" in options.only:
                     run.modules()
                 if "size" in options.only:
-                    result.layer = dict(vars(layer_size(setup.machine)))
+                    try:
+                        result.layer = dict(vars(layer_size(setup.machine)))
+                    except Absent as exc:
+                        result.note(f"the size of a layer was not measured: {exc}")
                 if options.rounds is None:
                     run.deadline = begun + SECONDS
                 run.measures([one for one in MEASURES if one.name in options.only], options.rounds)
