@@ -1,0 +1,1 @@
+"""Tests of what deploys: the examples, and the function that they share."""
