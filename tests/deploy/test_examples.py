@@ -191,6 +191,19 @@ def test_layers_are_named_as_the_builder_names_them() -> None:
     assert all(LAYER_FILE.fullmatch(name) for name in named)
 
 
+def test_only_the_function_on_provided_al2_may_be_deprecated() -> None:
+    """cfn-lint's W2531 is ignored for the one function that can run on provided.al2, and nowhere else."""
+    ignored = {"config": {"ignore_checks": ["W2531"]}}
+    for template, ways in ((sam(), ["Provided"]), (cdk("default"), []), (cdk("all"), ["Provided"])):
+        told = {
+            name.partition("Function")[0]: each["Metadata"]["cfn-lint"]
+            for name, each in template["Resources"].items()
+            if "cfn-lint" in each.get("Metadata", {})
+        }
+        assert told == dict.fromkeys(ways, ignored)
+        assert "cfn-lint" not in template.get("Metadata", {})
+
+
 def statements(policies: list[Template]) -> list[tuple[list[str], Any]]:
     """Return what policies allow: the actions, and on what."""
     return [
