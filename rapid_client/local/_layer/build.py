@@ -230,12 +230,12 @@ def _digest(files: Any) -> str:
 
 def _strip(order: Order, stage: Stage, parts: _Parts, clock: Clock) -> str | None:
     """Strip the tree's binaries; return what the tool says of itself, None if nothing was to be stripped."""
-    found = binaries(stage.root)
     wanted = order.strip if order.locked is None else order.locked["tools"]["strip"] is not None
-    if not wanted or not found:
-        return None
-    tool = find_strip(order.target)
     with clock.step("strip"):
+        found = binaries(stage.root)
+        if not wanted or not found:
+            return None
+        tool = find_strip(order.target)
         for path in found:
             if not order.target.native:
                 whole = tool.apply(path, lambda _: True)
@@ -270,7 +270,8 @@ def _write(order: Order, stage: Stage, contents: manifests.Manifest, clock: Cloc
     with _replacing(out / f"{name}.manifest.json") as path:
         path.write_bytes(manifests.encode(contents))
     if order.tree:
-        _copy_tree(stage.root, out / name)
+        with clock.step("tree"):
+            _copy_tree(stage.root, out / name)
     return Built(zipped, out / f"{name}.manifest.json", out / f"{name}.cdx.json", contents)
 
 

@@ -100,7 +100,7 @@ def check_binaries(found: Iterable[tuple[str, Elf | None]], target: Target) -> F
     present = SYSTEM | {path.rpartition("/")[2] for path, _ in elves} | {elf.soname for _, elf in elves}
     notes = []
     for path, elf in elves:
-        _check_system(path, elf, target)
+        check_system(path, elf, target)
         for name in sorted(set(elf.needed) - present):
             if path.startswith(f"{target.library}/") or name in OPTIONAL:
                 notes.append(f"{path} needs {name}, which neither the layer nor {target.runtime} has")
@@ -113,7 +113,8 @@ def check_binaries(found: Iterable[tuple[str, Elf | None]], target: Target) -> F
     return Findings(elf.glibc, elf.symbol, path, len(elves), notes)
 
 
-def _check_system(path: str, elf: Elf, target: Target) -> None:
+def check_system(path: str, elf: Elf, target: Target) -> None:
+    """Check architecture and glibc of one binary, as `check_binaries` does."""
     if elf.arch != target.arch:
         raise LayerError(f"{path} is for {elf.arch}, and the layer is for {target.arch}")
     if elf.glibc > target.glibc:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rapid_client.local._layer import frozen
 from rapid_client.local._layer.bytecode import FLAGS, probe
+from rapid_client.local._layer.checks import check_system, inspect
 from rapid_client.local._layer.components import ask_components
 from rapid_client.local._layer.errors import LayerError
 
@@ -121,7 +122,7 @@ def _from_uv(target: Target, scratch: Path, version: str | None) -> Path:
     key = f"cpython-{version or target.python}-linux-{target.machine}-gnu"
     own = {"UV_PYTHON_INSTALL_DIR": str(folder), "UV_PYTHON_INSTALL_BIN": "0"}
     environ = {"UV_PYTHON_CACHE_DIR": str(cache_folder() / "uv"), **os.environ, **own}
-    command = [uv, "python", "install", "--no-config", "--no-progress", "--color=never", key]
+    command = [uv, "python", "install", "--no-progress", "--color=never", key]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line.strip().removeprefix("error: ") for line in done.stderr.splitlines()]
@@ -134,6 +135,7 @@ def _read(folder: Path, origin: str, target: Target) -> Interpreter:
     root = _root(folder, target)
     details = _details(root)
     executable = root / "bin" / f"python{target.python}"
+    _check_executable(executable, target)
     found = probe(str(executable)) if target.native else None
     version = str(details.get("version") or (found and found[0]) or _release(root, target))
     if not version.startswith(f"{target.python}."):
@@ -160,6 +162,15 @@ def _root(folder: Path, target: Target) -> Path:
         f"{folder} has no Python {target.python} (bin/python{target.python} and lib/python{target.python})"
         + (f", but {found}" if found else "")
     )
+
+
+def _check_executable(path: Path, target: Target) -> None:
+    """Refuse an interpreter for another system, before anything else is found to be wrong with it."""
+    with path.open("rb") as file:
+        elf = inspect(str(path), file)
+    if elf is None:
+        raise LayerError(f"{path} is no executable of Linux (an ELF file)")
+    check_system(str(path), elf, target)
 
 
 def _details(root: Path) -> dict[str, Any]:

@@ -36,8 +36,12 @@ def show(built: Built, seconds: Mapping[str, float], screen: Console) -> None:
     screen.print(table)
     glibc = contents["glibc"]
     spent = ", ".join(f"{name} {took:.1f}" for name, took in seconds.items())
-    screen.print(f"glibc {glibc['needed']} needed, {contents['runtime']} has {glibc['limit']}", markup=False)
-    screen.print(f"{sum(seconds.values()):.1f} s: {spent}", markup=False)
+    screen.print(
+        f"glibc {glibc['needed']} needed, {contents['runtime']} has {glibc['limit']}",
+        markup=False,
+        soft_wrap=True,
+    )
+    screen.print(f"{sum(seconds.values()):.1f} s: {spent}", markup=False, soft_wrap=True)
     for note in contents["notes"]:
         screen.print(f"note: {note}", markup=False, soft_wrap=True)
 
