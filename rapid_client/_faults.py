@@ -16,6 +16,7 @@ import posix
 import sys
 import time
 
+from rapid_client._site import MANAGED_PREFIX
 from rapid_client.errors import FaultError
 
 TYPE_CHECKING = False
@@ -50,6 +51,10 @@ INIT_WARNING: Final = (
     " runtime version. For more information, see"
     " https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
 )
+
+
+#: What AWS's managed runtimes have, and this one has not.
+_OF_MANAGED_RUNTIMES: Final = ("boto3", "botocore")
 
 
 class Related:
@@ -121,7 +126,7 @@ def describe(error: BaseException, drop: int = 0, *, user_only: bool = False) ->
         fault.stack = _frames(_own(error, "__traceback__"), _FrameChoice(drop, user_only))
         fault.trace = _format(fault.stack)
         fault.chain = _chain(error, _FrameChoice(0, user_only))
-    fault.notes = _notes(error)
+    fault.notes = [*_notes(error), *_remedies(error)]
     return fault
 
 
@@ -429,6 +434,25 @@ def _relatives(error: BaseException, *, cause_only: bool = False) -> list[tuple[
         titles = (f"Member {number} of {len(members)}" for number in range(1, _MOST_RELATED + 2))
         found += zip(titles, members, strict=False)
     return found
+
+
+def _remedies(error: BaseException) -> list[str]:
+    """Return what to do where *error* means that something is missing which AWS's managed runtimes have.
+
+    It need not be *error* itself: what wraps it (`_handler.load`, a library) has it as cause or context.
+    """
+    pending: BaseException | None = error
+    for _ in range(_MOST_RELATED):
+        if pending is None or sys.base_prefix == MANAGED_PREFIX:
+            break
+        name = (
+            vars(ImportError)["name"].__get__(pending) if isinstance(pending, ModuleNotFoundError) else None
+        )
+        if name in _OF_MANAGED_RUNTIMES:
+            where = "add it to requirements.txt, or build the layer with it: rapid layer build --with boto3"
+            return [f"AWS's managed runtimes have {name}, this runtime has not; {where}"]
+        pending = _own(pending, "__cause__") or _own(pending, "__context__")
+    return []
 
 
 def _own(error: BaseException, name: str) -> Any:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Final
 
+#: The prefix of the interpreters of AWS's managed Python runtimes, also in AWS's images.
+MANAGED_PREFIX: Final = "/var/lang"
 #: What ``site`` adds to ``builtins``.
 _BUILTINS: Final = ("copyright", "credits", "exit", "help", "license", "quit")
 
@@ -32,11 +34,17 @@ def prepare(layer_root: str = "/opt/python") -> None:
     2. PYTHONPATH's entries, or where it is not set ``lib/pythonX.Y/site-packages`` in *layer_root* and then
        *layer_root*, whether they exist or not;
     3. the standard library, then site-packages as ``site`` orders them, then what ``.pth`` files have named;
-    4. the directory that holds this package, for processes that are spawned later.
+    4. the directory that holds this package, for processes that are spawned later; in the layer for OS-only
+       runtimes, whose standard library it is, the layer's own site-packages. So whatever the function and
+       its layers bring wins over what we bring.
 
     The ``.pth`` files in ``LAMBDA_TASK_ROOT`` and in the directories of *layer_root* are obeyed. An entry
     that comes twice counts where it comes first. AWS's managed runtime does so, too; also there PYTHONPATH
     takes the place of the layers' directories.
+
+    On AWS's own interpreter all is as AWS's ``/var/runtime/bootstrap.py`` leaves it: the interpreter's
+    site-packages follow the layers' directories, then, before PYTHONPATH's entries, comes
+    ``LAMBDA_RUNTIME_DIR``, and that becomes the PYTHONPATH of later processes where none is set.
 
     Args:
         layer_root: Where Lambda unpacks the Python part of layers.
@@ -271,23 +279,71 @@ def _real(name: str) -> Any:
 def _lay_out(layer_root: str) -> None:
     """Bring ``sys.path`` into the order that `prepare` documents, and obey the ``.pth`` files found there."""
     front = []
-    task_root = posix.environ.get(b"LAMBDA_TASK_ROOT")
+    task_root = _variable(b"LAMBDA_TASK_ROOT")
     if task_root:
-        front.append(_absolute(task_root.decode(sys.getfilesystemencoding(), "surrogateescape")))
+        front.append(_absolute(task_root))
     site_directories = front[:]
     if not task_root:
         front.append(_absolute(""))
-    if not posix.environ.get(b"PYTHONPATH"):
+    managed = sys.base_prefix == MANAGED_PREFIX
+    # For Python an empty PYTHONPATH is none, for AWS's bootstrap.py it is one.
+    default = b"PYTHONPATH" not in posix.environ if managed else not posix.environ.get(b"PYTHONPATH")
+    if default:
         root = _absolute(layer_root)
         layers = (f"{root}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages", root)
         site_directories += layers
         front += layers
+    if managed:
+        front += _managed_entries(default)
     sys.path[:] = dict.fromkeys([*front, *sys.path])
     for directory in site_directories:
         _add_site_directory(directory)
-    own = __file__.rpartition("/")[0].rpartition("/")[0]
-    if own not in sys.path:
-        sys.path.append(own)
+    if managed and default:
+        _export("PYTHONPATH", _runtime_directory())
+    _put_ours_last()
+
+
+def _managed_entries(default: bool) -> list[str]:
+    """Return what AWS's own interpreter has in front of its usual path, and behind the layers' directories.
+
+    Args:
+        default: Whether there is no PYTHONPATH.
+    """
+    entries = [f"{MANAGED_PREFIX}/lib/{_python()}/site-packages"] if default else []
+    if not sys.flags.safe_path:  # it is there as the folder of the script
+        entries.append(_runtime_directory())
+    return entries
+
+
+def _runtime_directory() -> str:
+    """Return where AWS's runtime client is."""
+    return _variable(b"LAMBDA_RUNTIME_DIR") or "/var/runtime"
+
+
+def _put_ours_last() -> None:
+    """Put what we bring at the end of ``sys.path``: the directory of this package, and packages beside it."""
+    ours = __file__.rpartition("/")[0].rpartition("/")[0]
+    if ours not in sys.path:
+        sys.path.append(ours)
+    if ours.endswith("/" + _python()):  # a layer's standard library
+        packages = ours + "/site-packages"
+        if packages in sys.path:
+            sys.path.remove(packages)
+        sys.path.append(packages)
+
+
+def _variable(name: bytes) -> str:
+    """Return the value of an environment variable, "" if it is not set."""
+    return posix.environ.get(name, b"").decode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def _export(name: str, value: str) -> None:
+    """Set an environment variable, also for who has imported `os` already."""
+    posix.putenv(name, value)
+    posix.environ[name.encode()] = value.encode(sys.getfilesystemencoding(), "surrogateescape")
+    os: Any = sys.modules.get("os")
+    if os is not None:
+        os.environ[name] = value
 
 
 def _add_site_directory(directory: str) -> None:
