@@ -9,9 +9,8 @@ import os
 version = "%d.%d" % sys.version_info[:2]
 library = "%s/lib/python%s" % (here, version)
 if os.path.isdir(library + "/rapid_client") and sys.path[0] != library:
-    # RAPID_PYTHON names another interpreter of the layer's version: it lacks what ours has in site-packages.
+    # RAPID_PYTHON names another interpreter of the layer's version.
     sys.path[0] = library
-    sys.path.append(library + "/site-packages")
     import rapid_client
     from rapid_client import _runtime, _site
 else:

@@ -39,10 +39,39 @@ def __getattr__(name: str) -> object:
     raise AttributeError(message)
 
 
-def start(argv: list[str]) -> int:
-    """Start as `bootstrap` does, under ``-S``: with what ``site`` would have done. As `_runtime.main`."""
+def start(argv: list[str], script: str = "") -> int:
+    """Start as `bootstrap` does, through an exec wrapper where one is named. Else as `run`.
+
+    Args:
+        argv: As `run` takes it.
+        script: What a wrapper is to start instead of `bootstrap`; this package where it is empty. The layer
+            names one: there no shell has looked at RAPID_PYTHON before.
+    """
+    import posix  # deferred: only a start needs it, like all below
+    import sys  # deferred: as above
+
+    names = posix.environ
+    wrapped = b"AWS_LAMBDA_EXEC_WRAPPER" in names or b"RAPID_EXEC_WRAPPER" in names
+    if wrapped or (script and b"RAPID_PYTHON" in names):
+        from rapid_client import _exec  # deferred: only who uses one of them needs it
+
+        python = "" if script else sys.executable
+        _exec.hand_over(argv, script or __file__.replace("__init__", "__main__"), python)
+    return run(argv)
+
+
+def start_layer(argv: list[str]) -> int:
+    """Start as the layer's `bootstrap` does, which has put this package's directory before ``sys.path``."""
+    import sys  # deferred: as above
+
+    del sys.path[0]
+    return start(argv, sys.prefix + "/start.py")
+
+
+def run(argv: list[str]) -> int:
+    """Run the function under ``-S``, with what ``site`` would have done. As `_runtime.main`."""
     preload("_site")
-    from rapid_client import _runtime, _site  # deferred: only a start needs it, like all below
+    from rapid_client import _runtime, _site  # deferred: as above
 
     _site.prepare()
     return _runtime.main(argv)

@@ -13,10 +13,10 @@ if __name__ == "__main__":
     if __spec__ is None:
         inserted = sys.flags.safe_path
         sys.path[: not inserted] = [__file__.rpartition("/")[0].rpartition("/")[0]]
-        from rapid_client import start  # deferred: an old Python could not even read what follows
+        from rapid_client import run  # deferred: an old Python could not even read what follows
 
         del sys.path[:inserted]
-        sys.exit(start(sys.argv))
+        sys.exit(run(sys.argv))
     from rapid_client import preload  # deferred: as above
 
     preload()

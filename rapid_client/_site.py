@@ -321,14 +321,15 @@ def _runtime_directory() -> str:
 
 
 def _put_ours_last() -> None:
-    """Put the directory with what we bring at the end of ``sys.path``, if it is a directory of its own."""
+    """Put what we bring at the end of ``sys.path``: the directory of this package, and packages beside it."""
     ours = __file__.rpartition("/")[0].rpartition("/")[0]
-    if ours == sys._stdlib_dir:  # type: ignore[attr-defined]  # noqa: SLF001 - there since 3.11
-        ours += "/site-packages"
-        if ours in sys.path:
-            sys.path.remove(ours)
     if ours not in sys.path:
         sys.path.append(ours)
+    if ours.endswith("/" + _python()):  # a layer's standard library
+        packages = ours + "/site-packages"
+        if packages in sys.path:
+            sys.path.remove(packages)
+        sys.path.append(packages)
 
 
 def _variable(name: bytes) -> str:

@@ -167,7 +167,7 @@ def make_package(folder: Path) -> Path:
     """
     package = folder / "rapid_client"
     package.mkdir(parents=True)
-    for name in ("__init__.py", "_site.py"):
+    for name in ("__init__.py", "__main__.py", "_exec.py", "_site.py"):
         shutil.copy(ROOT / "rapid_client" / name, package / name)
     (package / "_runtime.py").write_text(
         PROBE + "def main(argv):\n"

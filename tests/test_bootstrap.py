@@ -319,6 +319,74 @@ def test_first_line_that_names_the_interpreter_and_the_switch(clone: Clone) -> N
     assert last_line(clone.start("x", RAPID_SITE="1")) == usual
 
 
+# -- an exec wrapper --
+
+WRAPPER: Final = '#!/bin/sh\nWRAPPED="$*" exec "$@"\n'
+
+
+def wrapper(clone: Clone, text: str = WRAPPER, mode: int = 0o755) -> str:
+    """Write an exec wrapper; return its path."""
+    path = clone.folder.parent / "a wrapper"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return str(path)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("variable", ["AWS_LAMBDA_EXEC_WRAPPER", "RAPID_EXEC_WRAPPER"])
+def test_exec_wrapper(tmp_path: Path, version: str, variable: str) -> None:
+    """The wrapper gets the interpreter, ``-S`` and the package's start, and all is as without it."""
+    clone = Clone(tmp_path, version)
+    plain = last_line(clone.start())
+
+    done = clone.start(**{variable: wrapper(clone, WRAPPER.replace("exec", "echo $*; exec"))})
+
+    found = last_line(done)
+    script = f"{clone.folder}/rapid_client/__main__.py"
+    assert done.stdout.splitlines()[0].endswith(f"{clone.python} -S {script}")
+    assert found.pop("argv") == [script]
+    plain.pop("argv")
+    assert {**found, "modules": None} == {**plain, "modules": None}
+
+
+@pytest.mark.parametrize("place", ["clone", "site-packages"])
+@pytest.mark.parametrize("switches", [{}, {"RAPID_SITE": "1"}, {"PYTHONSAFEPATH": "1"}])
+def test_path_behind_an_exec_wrapper(clone: Clone, switches: dict[str, str], place: str) -> None:
+    """The path is the same behind a wrapper, wherever the package is and however Python is started."""
+    if place == "site-packages":
+        (clone.folder / "rapid_client").rename(clone.packages / "rapid_client")
+
+    plain = last_line(clone.start(**switches))
+    found = last_line(clone.start(**switches, AWS_LAMBDA_EXEC_WRAPPER=wrapper(clone)))
+
+    assert (found["path"], found["no_site"]) == (plain["path"], plain["no_site"])
+
+
+def test_handler_for_an_exec_wrapper(clone: Clone) -> None:
+    """A handler on the command line is in `_HANDLER`, where wrappers look for it."""
+    text = '#!/bin/sh\necho "$_HANDLER"\n'
+
+    done = clone.start("app.handler", AWS_LAMBDA_EXEC_WRAPPER=wrapper(clone, text), _HANDLER="no.handler")
+
+    assert done.stdout == "app.handler\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "code", "text"),
+    [(0o755, 127, "does not exist"), (0o644, 126, "is not an executable")],
+)
+def test_exec_wrapper_that_cannot_be_started(clone: Clone, mode: int, code: int, text: str) -> None:
+    """A wrapper that is missing, or no program, is named in one line, with AWS's exit code."""
+    path = wrapper(clone, mode=mode)
+    if code == 127:
+        path += "-less"
+
+    done = clone.start(AWS_LAMBDA_EXEC_WRAPPER=path)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr == f"bootstrap: AWS_LAMBDA_EXEC_WRAPPER: {path}: {text}\n"
+
+
 # -- the processes of a function --
 
 SPAWN: Final = """

@@ -1,0 +1,1 @@
+"""Our files in Lambda's folders: /var/lang, /var/runtime, /var/task, /opt, in a mount namespace."""
