@@ -27,7 +27,10 @@ def main() -> int:
     Returns:
         The exit code: the command's own, or 2 if it cannot run here, after one line on stderr.
     """
-    problem = obstacle(sys.platform, PACKAGES, "layer" if sys.argv[1:2] == ["layer"] else "local")
+    if sys.argv[1:2] == ["layer"]:
+        problem = obstacle(sys.platform, PACKAGES + LAYER_PACKAGES, "layer")
+    else:
+        problem = obstacle(sys.platform, PACKAGES)
     if problem is not None:
         print(problem, file=sys.stderr)
         return USAGE_ERROR

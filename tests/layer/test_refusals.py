@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -23,17 +23,8 @@ ARM: Final = f"cp{DIGITS}-cp{DIGITS}-manylinux_2_17_aarch64"
 
 def refused(bench: Workbench, *arguments: str | Path, code: int = 1, **variables: str) -> str:
     """Build what is refused; return the one line that says why."""
-    usual = [
-        "--runtime",
-        RUNTIME,
-        "--arch",
-        "arm64",
-        "--python",
-        PYTHON,
-        "--interpreter",
-        bench.tree,
-        "--no-strip",
-    ]
+    target = ("--runtime", RUNTIME, "--arch", "arm64", "--python", PYTHON)
+    usual = (*target, "--interpreter", str(bench.tree), "--no-strip")
     done = bench.rapid("build", *usual, *arguments, **variables)
 
     assert (done.returncode, done.stdout) == (code, "")
@@ -189,9 +180,7 @@ def test_a_mark_that_the_interpreter_does_not_have(bench: Workbench) -> None:
     ],
     ids=["version", "architecture", "schema"],
 )
-def test_an_interpreter_that_says_it_is_another(
-    bench: Workbench, details: dict[str, object], why: str
-) -> None:
+def test_an_interpreter_that_says_it_is_another(bench: Workbench, details: dict[str, Any], why: str) -> None:
     """What interpreter.json says must be what is asked for."""
     bench.make_interpreter(**details)
 
@@ -245,8 +234,9 @@ def test_no_tool_to_strip_with(bench: Workbench) -> None:
 
 def test_no_python_to_make_bytecode_with(bench: Workbench) -> None:
     """A managed layer of a Python that this machine lacks is refused, with how to get one."""
-    nothing = {"PATH": str(bench.folder), "HOME": str(bench.folder), "PYENV_ROOT": str(bench.folder)}
-    line = refused(bench, "--runtime", f"python{OTHER}", "--python", OTHER, "--interpreter", "own", **nothing)
+    here = str(bench.folder)
+    arguments = ("--runtime", f"python{OTHER}", "--python", OTHER, "--interpreter", "own")
+    line = refused(bench, *arguments, PATH=here, HOME=here, PYENV_ROOT=here)
 
     assert f"no Python {OTHER} runs on this machine" in line
 

@@ -71,7 +71,7 @@ class Workbench:
 
     def build(self, *arguments: str | Path, out: str = "dist", **variables: str) -> dict[str, Any]:
         """Build the provided layer for arm64, unless *arguments* say otherwise; return what is said of it."""
-        usual = ["--runtime", RUNTIME, "--arch", "arm64", "--python", PYTHON, "--interpreter", self.tree]
+        usual = ["--runtime", RUNTIME, "--arch", "arm64", "--python", PYTHON, "--interpreter", str(self.tree)]
         done = self.rapid("build", *usual, "--no-strip", "--json", "--out", out, *arguments, **variables)
         assert done.returncode == 0, done.stderr
         summary: dict[str, Any] = json.loads(done.stdout)

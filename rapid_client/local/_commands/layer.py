@@ -5,13 +5,11 @@ What builds them needs packages that `rapid invoke` does not: it is imported whe
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from rapid_client import _command
 from rapid_client.local._commands._stdout import write_stdout
 from rapid_client.local._commands._view import console
 
@@ -19,9 +17,6 @@ from rapid_client.local._commands._view import console
 @click.group()
 def layer() -> None:
     """Build and verify Lambda layers that run functions with rapid_client."""
-    problem = _command.obstacle(sys.platform, _command.LAYER_PACKAGES, "layer")
-    if problem is not None:
-        raise click.UsageError(problem.removeprefix("rapid: "))
 
 
 @layer.command()

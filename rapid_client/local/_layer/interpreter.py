@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 OWN: Final = "own"
 UV: Final = "uv"
 SCHEMA: Final = 1
-DIGEST_SIZE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,14 +205,9 @@ def _frozen(executable: Path, details: dict[str, Any]) -> str | None:
     Raises:
         LayerError: If another runtime is frozen into it than this package has.
     """
-    data = executable.read_bytes()
-    place = data.find(frozen.MARKER)
-    mark = None
-    if place >= 0:
-        start = place + len(frozen.MARKER)
-        mark = data[start : start + DIGEST_SIZE].decode("ascii", "replace")
+    mark = frozen.marked_digest(str(executable))
     said = (details.get("frozen") or {}).get("sha256")
-    if said != mark:
+    if details and said != mark:
         raise LayerError(f"{executable} is not what its interpreter.json says: frozen {mark}, not {said}")
     if mark is not None:
         ours = frozen.frozen_digest(str(package_folder()))
