@@ -123,6 +123,7 @@ def test_metadata_lists_what_is_there(built: Workbench) -> None:
     assert [str(path) for path in files if not os.path.exists(path.locate())] == []
 
 
+@pytest.mark.slow
 def test_conditions_are_judged_on_the_target(bench: Workbench) -> None:
     """What a requirement says of machine and system is judged by the layer's, not by this machine's."""
     bench.make_wheel("arm_only", "1.0", {"arm_only.py": ""})
@@ -135,6 +136,7 @@ def test_conditions_are_judged_on_the_target(bench: Workbench) -> None:
     assert "intel-only" not in names
 
 
+@pytest.mark.slow
 def test_a_users_version_of_our_dependency_wins(bench: Workbench) -> None:
     """Where the requirements pin what the layer has anyway, the layer has it once, as they say."""
     files = {"tzdata/__init__.py": ""}
@@ -191,6 +193,7 @@ def test_the_same_bytes_whatever_the_surroundings(bench: Workbench) -> None:
         assert one.read_bytes() == two.read_bytes(), suffix
 
 
+@pytest.mark.slow
 def test_our_own_interpreter_comes_from_the_cache(bench: Workbench) -> None:
     """Without --interpreter the layer has what layer/cpython/build put into the cache."""
     bench.make_interpreter(prefix="/install")
@@ -202,6 +205,7 @@ def test_our_own_interpreter_comes_from_the_cache(bench: Workbench) -> None:
     assert summary["interpreter"]["sha256"] == bench.build()["interpreter"]["sha256"]
 
 
+@pytest.mark.slow
 def test_uv_installs_an_interpreter(bench: Workbench) -> None:
     """--interpreter uv takes what uv installs, from the catalogue that the user's environment names."""
     if subprocess.run([sys.executable, "-m", "uv", "--version"], capture_output=True).returncode:
@@ -229,6 +233,7 @@ def test_uv_installs_an_interpreter(bench: Workbench) -> None:
     assert summary["interpreter"]["version"] == f"{PYTHON}.5"
 
 
+@pytest.mark.slow
 def test_shared_libraries_of_the_interpreter_come_along(bench: Workbench) -> None:
     """A library beside the interpreter that it needs is in the layer, one that nobody needs is not."""
     bench.make_interpreter(elf=make_elf(needed=("libpython.so.1",)))
@@ -241,6 +246,7 @@ def test_shared_libraries_of_the_interpreter_come_along(bench: Workbench) -> Non
     assert "rapid/lib/libtcl.so" not in names
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_table(bench: Workbench) -> None:
     """Sizes go to standard error, the zip file's path to standard output; --quiet says nothing."""
     target = ("--runtime", RUNTIME, "--arch", "arm64", "--python", PYTHON)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from tests.layer.test_build import UNCHECKED, code_of
 from tests.layer.workbench import MANAGED, Workbench
 
@@ -38,6 +40,7 @@ def test_the_layer_has_the_agreed_tree(tmp_path: Path) -> None:
     assert "interpreter" not in json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_without_orjson(tmp_path: Path) -> None:
     """--without orjson leaves it out, and both manifest and command say so."""
     bench = Workbench(tmp_path)
@@ -49,6 +52,7 @@ def test_without_orjson(tmp_path: Path) -> None:
     assert not [name for name in bench.archive(name=NAME).namelist() if "orjson/" in name]
 
 
+@pytest.mark.slow
 def test_where_orjson_has_no_wheel(tmp_path: Path) -> None:
     """Where orjson has no wheel the layer is without it, and says so: the runtime does not need it."""
     bench = Workbench(tmp_path)
@@ -69,6 +73,7 @@ def test_without_any_wheel_it_is_not_orjsons_fault(tmp_path: Path) -> None:
     assert "No matching distribution found for snapshot-restore-py" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_users_packages_keep_their_sources(tmp_path: Path) -> None:
     """What is added to the layer of a managed runtime comes with its sources, as in the other layer."""
     bench = Workbench(tmp_path)

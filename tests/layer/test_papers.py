@@ -67,6 +67,7 @@ def test_the_bill_of_materials_lists_everything(built: Workbench) -> None:
     assert (source["url"], source["hashes"][0]["content"]) == ("https://example.org/zlib.tar.gz", "0" * 64)
 
 
+@pytest.mark.slow
 def test_what_is_unknown_is_said(bench: Workbench) -> None:
     """Of an interpreter without interpreter.json that does not run here nothing is invented."""
     (bench.tree / "interpreter.json").unlink()
@@ -81,6 +82,7 @@ def test_what_is_unknown_is_said(bench: Workbench) -> None:
     assert notes == summary["notes"]
 
 
+@pytest.mark.slow
 def test_the_time_is_never_the_clocks(bench: Workbench) -> None:
     """The bill of materials bears SOURCE_DATE_EPOCH, and what is no time is refused."""
     bench.build(SOURCE_DATE_EPOCH="1000000000")
@@ -93,6 +95,7 @@ def test_the_time_is_never_the_clocks(bench: Workbench) -> None:
     assert "SOURCE_DATE_EPOCH='now' is no number of seconds" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_a_locked_layer_is_the_same(bench: Workbench) -> None:
     """--locked repeats the versions, though there are newer ones, and gives the same bytes."""
     bench.make_wheel("shop", "1.0", {"shop.py": ""})
@@ -104,6 +107,7 @@ def test_a_locked_layer_is_the_same(bench: Workbench) -> None:
     assert first["notes"] == second["notes"]
 
 
+@pytest.mark.slow
 def test_a_lock_refuses_another_interpreter(bench: Workbench) -> None:
     """The same version with another content is another interpreter."""
     bench.build()
@@ -112,6 +116,7 @@ def test_a_lock_refuses_another_interpreter(bench: Workbench) -> None:
     assert f"and the interpreter here is another one: {PYTHON}.5" in locked(bench)
 
 
+@pytest.mark.slow
 def test_a_lock_refuses_another_wheel(bench: Workbench) -> None:
     """A wheel of the same name with another content is not what the manifest means."""
     bench.build()

@@ -88,6 +88,7 @@ def test_an_interpreter_for_a_newer_glibc(bench: Workbench) -> None:
     assert "provided.al2023 has 2.34" in line
 
 
+@pytest.mark.slow
 def test_the_limit_is_the_runtimes(bench: Workbench) -> None:
     """Amazon Linux 2 has an older glibc: what goes for 2023 is refused there."""
     bench.make_interpreter(elf=make_elf(version="GLIBC_2.34"))
@@ -96,6 +97,7 @@ def test_the_limit_is_the_runtimes(bench: Workbench) -> None:
     assert bench.build()["glibc"]["needed"] == "2.34"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("binary", "why"),
     [
@@ -123,6 +125,7 @@ def test_a_requirement_without_a_wheel_for_the_target(bench: Workbench) -> None:
     assert "No matching distribution found for native==1.0" in line
 
 
+@pytest.mark.slow
 def test_requirements_that_contradict_each_other(bench: Workbench) -> None:
     """A resolution that fails is one line, too."""
     bench.make_wheel("shop", "1.0", {"shop.py": ""}, more="Requires-Dist: tzdata<1\n")
@@ -140,6 +143,7 @@ def test_an_interpreter_that_lacks_a_library(bench: Workbench) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_package_that_lacks_a_library_is_noted(bench: Workbench) -> None:
     """A package may look for its libraries itself, so there it is a note."""
     files = {"native/_x.so": make_elf(needed=("libodd.so.1",))}
@@ -148,6 +152,7 @@ def test_a_package_that_lacks_a_library_is_noted(bench: Workbench) -> None:
     assert any("needs libodd.so.1" in note for note in bench.build("--with", "native")["notes"])
 
 
+@pytest.mark.slow
 def test_more_than_lambda_takes(bench: Workbench) -> None:
     """Above 250 MB unpacked the layer is refused, with its size."""
     bench.make_wheel("huge", "1.0", {"huge/data": bytes(250 * 1024 * 1024)})
@@ -216,6 +221,7 @@ def test_an_archive_that_writes_elsewhere(bench: Workbench) -> None:
     assert "cannot be unpacked" in refused(bench, "--interpreter", path)
 
 
+@pytest.mark.slow
 def test_uv_says_why_it_cannot(bench: Workbench) -> None:
     """What uv complains about is part of the line."""
     empty = str(bench.write("catalogue.json", "{}"))
@@ -248,3 +254,10 @@ def test_a_folder_that_is_not_ours_stays(bench: Workbench) -> None:
 
     assert "holds something else than a layer" in line
     assert os.path.exists(bench.folder / f"out/rapid-{RUNTIME}-python{PYTHON}-arm64/mine")
+
+
+def test_a_folder_that_cannot_be_made(bench: Workbench) -> None:
+    """Where the results cannot be written the line says so."""
+    bench.write("file", "")
+
+    assert "the layer cannot be written: file/dist: Not a directory" in refused(bench, "--out", "file/dist")

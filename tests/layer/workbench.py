@@ -26,6 +26,8 @@ MANAGED: Final = f"python{PYTHON}"
 NAME: Final = f"rapid-{RUNTIME}-python{PYTHON}-arm64"
 LIBRARY: Final = f"rapid/lib/python{PYTHON}"
 SITE: Final = f"{LIBRARY}/site-packages"
+#: Without it uv does not know the settings for what they are.
+HEADER: Final = "# system configuration generated and used by the sysconfig module\n"
 #: A standard library in small: what stays, and what goes.
 STDLIB: Final = {
     "os.py": '"""Docs."""\nimport sys\n',
@@ -94,8 +96,8 @@ class Workbench:
         self.write(f"python/bin/python{PYTHON}", elf or make_elf()).chmod(0o755)
         for name, text in STDLIB.items():
             self.write(f"python/lib/python{PYTHON}/{name}", text)
-        settings = f"# system configuration\nbuild_time_vars = {{'prefix': '{prefix or self.tree}'}}\n"
-        self.write(f"python/lib/python{PYTHON}/_sysconfigdata__linux.py", settings)
+        settings = f"build_time_vars = {{'prefix': '{prefix or self.tree}'}}\n"
+        self.write(f"python/lib/python{PYTHON}/_sysconfigdata__linux.py", HEADER + settings)
         self.write(f"python/lib/python{PYTHON}/lib-dynload/_json.so", make_elf())
         self.write(f"python/lib/python{PYTHON}/lib-dynload/_testcapi.so", make_elf())
         self.write("python/licenses/cpython.txt", "PSF\n")

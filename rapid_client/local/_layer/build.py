@@ -27,7 +27,6 @@ from rapid_client.local._layer.interpreter import (
     unpack,
 )
 from rapid_client.local._layer.runtimes import MACHINES
-from rapid_client.local._layer.sbom import make_sbom
 from rapid_client.local._layer.strip import find_strip
 from rapid_client.local._layer.tree import Stage
 from rapid_client.local._layer.wheels import CORE, Wheel, fetch, fetch_core, fetch_locked
@@ -230,7 +229,7 @@ def _digest(files: Any) -> str:
 
 def _strip(order: Order, stage: Stage, parts: _Parts, clock: Clock) -> str | None:
     """Strip the tree's binaries; return what the tool says of itself, None if nothing was to be stripped."""
-    wanted = order.strip if order.locked is None else order.locked["tools"]["strip"] is not None
+    wanted = order.strip if order.locked is None else order.locked["tools"].get("strip") is not None
     with clock.step("strip"):
         found = binaries(stage.root)
         if not wanted or not found:
@@ -251,6 +250,9 @@ def _strip(order: Order, stage: Stage, parts: _Parts, clock: Clock) -> str | Non
 
 def _write(order: Order, stage: Stage, contents: manifests.Manifest, clock: Clock) -> Built:
     """Write the results, each of them whole or not at all."""
+    # deferred: 1.7 s, which jsonschema takes to be imported, and a refusal needs none
+    from rapid_client.local._layer.sbom import make_sbom  # noqa: PLC0415 - as above
+
     out, name = order.out, order.target.name
     out.mkdir(parents=True, exist_ok=True)
     zipped = out / f"{name}.zip"

@@ -9,6 +9,7 @@ import click
 from packaging.requirements import InvalidRequirement, Requirement
 
 from rapid_client.local._layer import build as builder
+from rapid_client.local._layer.errors import LayerError
 from rapid_client.local._layer.interpreter import OWN
 from rapid_client.local._layer.manifest import read_manifest
 from rapid_client.local._layer.runtimes import choose_target, dotted
@@ -48,9 +49,17 @@ def read_order(runtime: str, arch: str, python: str | None, **settings: Any) -> 
 
 
 def build(order: Order) -> tuple[Built, dict[str, float]]:
-    """Build a layer; return what was made, and the seconds that each step took."""
+    """Build a layer; return what was made, and the seconds that each step took.
+
+    Raises:
+        LayerError: If it cannot be built, or there is no room for it.
+    """
     clock = builder.Clock()
-    return builder.build(order, clock), clock.seconds
+    try:
+        return builder.build(order, clock), clock.seconds
+    except OSError as exc:
+        place = exc.filename or order.out
+        raise LayerError(f"the layer cannot be written: {place}: {exc.strerror}") from None
 
 
 def summary(built: Built, seconds: dict[str, float]) -> bytes:

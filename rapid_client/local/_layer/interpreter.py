@@ -103,11 +103,14 @@ def unpack(path: Path, folder: Path) -> Path:
     Raises:
         LayerError: If it is not an archive that Python reads, or would write elsewhere.
     """
+    if not hasattr(tarfile, "data_filter"):
+        raise LayerError(f"archives are unpacked safely from Python 3.11.4 on, and this is {sys.version.split()[0]}")
     try:
         with tarfile.open(path) as archive:
             archive.extractall(folder, filter="data")
     except (tarfile.TarError, OSError, EOFError) as exc:
-        raise LayerError(f"{path} cannot be unpacked: {exc}") from None
+        reason = str(exc).splitlines()[0].rstrip(":")
+        raise LayerError(f"{path} cannot be unpacked: {reason}") from None
     return folder
 
 

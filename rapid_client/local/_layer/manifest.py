@@ -122,11 +122,18 @@ def read_manifest(path: Path) -> Manifest:
 def _complete(manifest: Manifest) -> bool:
     """Whether it has what is read of it, and knows runtime, architecture and Python."""
     known = (("runtime", RUNTIMES), ("arch", MACHINES), ("python", MAGIC))
-    lists, objects = ("packages", "files", "core", "absent"), ("zip", "rapid_client", "tools")
+    lists: tuple[str, ...] = ("packages", "files", "core", "absent")
+    objects: tuple[str, ...] = ("zip", "rapid_client", "tools")
+    if not all(manifest.get(key) in values for key, values in known):
+        return False
+    if not target_of(manifest).managed:
+        objects += ("interpreter",)
     return (
-        all(manifest.get(key) in values for key, values in known)
-        and all(isinstance(manifest.get(key), list) for key in lists)
+        all(isinstance(manifest.get(key), list) for key in lists)
         and all(isinstance(manifest.get(key), dict) for key in objects)
+        and all({"name", "version", "sha256"} <= set(package) for package in manifest["packages"])
+        and all({"path", "mode", "sha256"} <= set(entry) for entry in manifest["files"])
+        and all("sha256" in manifest[key] for key in objects if key != "tools")
     )
 
 
