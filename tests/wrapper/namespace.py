@@ -25,7 +25,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 LAYER: Final = ROOT / "layer"
 PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 #: What Lambda sets besides what says which function it is.
-ENVIRON: Final = {
+ENVIRON: Final[dict[str, str]] = {
     "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
     "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib"
     ":/var/task:/var/task/lib:/opt/lib",
@@ -37,6 +37,10 @@ ENVIRON: Final = {
     # Lambda's folders are read-only; here bytecode would go where links of the test's lead to.
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+#: A distribution's `site` looks for packages elsewhere than AWS's, and is frozen into the interpreter.
+DISTRIBUTED: Final = sys.base_prefix == "/usr"
+if DISTRIBUTED:
+    ENVIRON["PYTHON_FROZEN_MODULES"] = "off"
 #: The folders of a test and what Lambda calls them: $1 has lang and runtime, $2 has opt and task.
 MOUNTS: Final = """
 set -e
@@ -78,6 +82,11 @@ def make_interpreter(folder: Path) -> None:
     for each in (Path(sys.base_prefix) / "lib" / PYTHON).iterdir():
         if each.name not in {"site-packages", "dist-packages", "sitecustomize.py"}:
             (library / each.name).symlink_to(each)
+    if DISTRIBUTED:
+        text = (library / "site.py").read_text(encoding="utf-8")
+        (library / "site.py").unlink()
+        text = text.replace('"dist-packages"', '"site-packages"')
+        (library / "site.py").write_text(text, encoding="utf-8")
 
 
 def install(name: str, folder: Path) -> bool:

@@ -18,10 +18,10 @@ export PYTHONPATH="/opt/instrument:$PYTHONPATH"
 exec "$@"
 """
 #: An earlier one of OpenTelemetry's started the runtime as a child, by a shell.
-CHILD: Final = """#!/usr/bin/env python3
-import os, sys
-os.environ["WRAPPED"] = " ".join(sys.argv[1:])
-sys.exit(os.system(" ".join(sys.argv[1:])) >> 8)
+CHILD: Final = """#!/bin/sh
+export WRAPPED="$*"
+sh -c "$*"
+exit $?
 """
 #: What lies in the folder that EXPORTING names.
 INSTRUMENTED: Final = """
