@@ -104,7 +104,8 @@ def unpack(path: Path, folder: Path) -> Path:
         LayerError: If it is not an archive that Python reads, or would write elsewhere.
     """
     if not hasattr(tarfile, "data_filter"):
-        raise LayerError(f"archives are unpacked safely from Python 3.11.4 on, and this is {sys.version.split()[0]}")
+        version = sys.version.split()[0]
+        raise LayerError(f"Python unpacks archives safely from 3.11.4 on, and this is {version}")
     try:
         with tarfile.open(path) as archive:
             archive.extractall(folder, filter="data")
