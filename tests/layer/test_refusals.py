@@ -166,7 +166,7 @@ def test_another_runtime_frozen_into_the_interpreter(bench: Workbench) -> None:
     elf = make_elf(tail=f"rapid-client-frozen:sha256:{mark};".encode())
     bench.make_interpreter(elf=elf, frozen={"sha256": mark, "modules": ["rapid_client"]})
 
-    assert "another version of rapid_client is frozen into the interpreter (abababababab" in refused(bench)
+    assert "another version of rapid_client is frozen into" in refused(bench)
 
 
 def test_a_mark_that_the_interpreter_does_not_have(bench: Workbench) -> None:

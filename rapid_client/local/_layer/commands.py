@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from rapid_client.local._layer import build as builder
 from rapid_client.local._layer.errors import LayerError
 from rapid_client.local._layer.interpreter import OWN
-from rapid_client.local._layer.manifest import read_manifest
+from rapid_client.local._layer.manifest import read_manifest, target_of
 from rapid_client.local._layer.runtimes import choose_target, dotted
 from rapid_client.local._layer.verify import verify
 from rapid_client.local._layer.view import show
@@ -72,10 +72,13 @@ def summary(built: Built, seconds: dict[str, float]) -> bytes:
 def verified(path: Path, manifest: Path) -> bytes:
     """Verify a layer; return the line that says what it is."""
     said, findings = verify(path, manifest)
-    return (
-        f"{path}: {len(said['files'])} files as in the manifest; {findings.count} binaries for {said['arch']}"
-        f" need glibc {dotted(findings.glibc)}, {said['runtime']} has {said['glibc']['limit']}\n"
-    ).encode()
+    line = f"{path}: {len(said['files'])} files as in the manifest; "
+    if findings.count:
+        line += f"{findings.count} binaries for {said['arch']} need glibc {dotted(findings.glibc)},"
+        line += f" {said['runtime']} has {dotted(target_of(said).glibc)}"
+    else:
+        line += "no binaries"
+    return f"{line}\n".encode()
 
 
 def _check_requirement(text: str) -> None:

@@ -86,14 +86,14 @@ def find_interpreter(choice: str, target: Target, scratch: Path, version: str | 
                 f" build it by layer/cpython/build {target.python} --arch {target.arch} in a clone, or give"
                 " a release's archive by --interpreter FILE, or take uv's by --interpreter uv"
             )
-        return _read(unpack(path, scratch / OWN), OWN, target)
+        return _read(unpack(path, scratch / OWN), OWN, target, str(path))
     if choice == UV:
-        return _read(_from_uv(target, scratch, version), UV, target)
+        return _read(_from_uv(target, scratch, version), UV, target, "what uv installed")
     path = Path(choice)
     if path.is_dir():
-        return _read(path, "directory", target)
+        return _read(path, "directory", target, choice)
     if path.is_file():
-        return _read(unpack(path, scratch / "archive"), "archive", target)
+        return _read(unpack(path, scratch / "archive"), "archive", target, choice)
     raise LayerError(f"--interpreter {choice!r} is neither {OWN} nor {UV}, nor an existing folder or archive")
 
 
@@ -133,27 +133,27 @@ def _from_uv(target: Target, scratch: Path, version: str | None) -> Path:
     return folder
 
 
-def _read(folder: Path, origin: str, target: Target) -> Interpreter:
-    """Return what the interpreter in *folder* is, its own folder or the one above."""
-    root = _root(folder, target)
-    details = _details(root)
+def _read(folder: Path, origin: str, target: Target, shown: str) -> Interpreter:
+    """Return what the interpreter in *folder* is, its own folder or the one above; messages say *shown*."""
+    root = _root(folder, target, shown)
+    details = _details(root, shown)
     executable = root / "bin" / f"python{target.python}"
-    _check_executable(executable, target)
+    _check_executable(executable, target, shown)
     found = probe(str(executable)) if target.native else None
-    version = str(details.get("version") or (found and found[0]) or _release(root, target))
+    version = str(details.get("version") or (found and found[0]) or _release(root, target, shown))
     if not version.startswith(f"{target.python}."):
-        raise LayerError(f"the interpreter in {root} is Python {version}, not {target.python}")
+        raise LayerError(f"the interpreter in {shown} is Python {version}, not {target.python}")
     if details.get("arch", target.arch) != target.arch:
-        raise LayerError(f"the interpreter in {root} is for {details['arch']}, not {target.arch}")
+        raise LayerError(f"the interpreter in {shown} is for {details['arch']}, not {target.arch}")
     components = details.get("components")
     notes: list[str] = []
     if components is None:
         components, notes = ask_components(version, [str(executable), *FLAGS] if found else None)
-    mark = _frozen(executable, details)
+    mark = _frozen(executable, details, shown)
     return Interpreter(root, origin, version, found is not None, mark, details, components, notes)
 
 
-def _root(folder: Path, target: Target) -> Path:
+def _root(folder: Path, target: Target, shown: str) -> Path:
     """Return the folder that has the interpreter's ``bin``."""
     name = f"python{target.python}"
     for root in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
@@ -162,21 +162,21 @@ def _root(folder: Path, target: Target) -> Path:
     others = {path.name for path in [*folder.glob("bin/python3.*"), *folder.glob("*/bin/python3.*")]}
     found = ", ".join(sorted(name for name in others if re.fullmatch(r"python3\.\d+", name)))
     raise LayerError(
-        f"{folder} has no Python {target.python} (bin/python{target.python} and lib/python{target.python})"
+        f"{shown} has no Python {target.python} (bin/python{target.python} and lib/python{target.python})"
         + (f", but {found}" if found else "")
     )
 
 
-def _check_executable(path: Path, target: Target) -> None:
+def _check_executable(path: Path, target: Target, shown: str) -> None:
     """Refuse an interpreter for another system, before anything else is found to be wrong with it."""
     with path.open("rb") as file:
-        elf = inspect(str(path), file)
+        elf = inspect(f"{shown}: bin/{path.name}", file)
     if elf is None:
-        raise LayerError(f"{path} is no executable of Linux (an ELF file)")
-    check_system(str(path), elf, target)
+        raise LayerError(f"{shown}: bin/{path.name} is no executable of Linux (an ELF file)")
+    check_system(f"{shown}: bin/{path.name}", elf, target)
 
 
-def _details(root: Path) -> dict[str, Any]:
+def _details(root: Path, shown: str) -> dict[str, Any]:
     """Return what an interpreter that we built says of itself."""
     path = root / "interpreter.json"
     if not path.is_file():
@@ -184,26 +184,26 @@ def _details(root: Path) -> dict[str, Any]:
     try:
         details = json.loads(path.read_bytes())
     except ValueError as exc:
-        raise LayerError(f"{path} is not JSON: {exc}") from None
+        raise LayerError(f"{shown}: interpreter.json is not JSON: {exc}") from None
     if not isinstance(details, dict) or details.get("schema") != SCHEMA:
-        raise LayerError(f"{path} is of another version than this builder reads: rebuild the interpreter")
+        raise LayerError(f"{shown}: interpreter.json is of another version than this builder reads")
     return details
 
 
-def _release(root: Path, target: Target) -> str:
+def _release(root: Path, target: Target, shown: str) -> str:
     """Return the version of an interpreter that does not run here, from its headers."""
     header = root / "include" / f"python{target.python}" / "patchlevel.h"
     text = header.read_text(encoding="utf-8", errors="replace") if header.is_file() else ""
     found = re.search(r'^#define\s+PY_VERSION\s+"([^"]+)"', text, re.MULTILINE)
     if found is None:
         raise LayerError(
-            f"which release of Python {target.python} {root} holds cannot be told: it does not run here,"
+            f"which release of Python {target.python} {shown} holds cannot be told: it does not run here,"
             f" and has neither interpreter.json nor include/python{target.python}/patchlevel.h"
         )
     return found[1]
 
 
-def _frozen(executable: Path, details: dict[str, Any]) -> str | None:
+def _frozen(executable: Path, details: dict[str, Any], shown: str) -> str | None:
     """Return the hash of our runtime that is frozen into the interpreter, as both of its sources say.
 
     Raises:
@@ -212,12 +212,12 @@ def _frozen(executable: Path, details: dict[str, Any]) -> str | None:
     mark = frozen.marked_digest(str(executable))
     said = (details.get("frozen") or {}).get("sha256")
     if details and said != mark:
-        raise LayerError(f"{executable} is not what its interpreter.json says: frozen {mark}, not {said}")
+        raise LayerError(f"{shown} is not what its interpreter.json says: frozen {mark}, not {said}")
     if mark is not None:
         ours = frozen.frozen_digest(str(package_folder()))
         if mark != ours:
             raise LayerError(
-                f"another version of rapid_client is frozen into the interpreter ({mark[:12]}, and this one"
+                f"another version of rapid_client is frozen into {shown} ({mark[:12]}, and this one"
                 f" is {ours[:12]}): build it anew by layer/cpython/build, or take this version's release"
             )
     return mark

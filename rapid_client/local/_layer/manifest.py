@@ -34,7 +34,7 @@ def describe(target: Target, runtime_sha256: str, findings: Findings) -> Manifes
         "python": target.python,
         "glibc": {
             "limit": dotted(target.glibc),
-            "needed": dotted(findings.glibc),
+            "needed": dotted(findings.glibc) if findings.count else None,
             "symbol": findings.symbol,
             "path": findings.path,
         },

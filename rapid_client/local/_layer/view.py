@@ -36,11 +36,9 @@ def show(built: Built, seconds: Mapping[str, float], screen: Console) -> None:
     screen.print(table)
     glibc = contents["glibc"]
     spent = ", ".join(f"{name} {took:.1f}" for name, took in seconds.items())
-    screen.print(
-        f"glibc {glibc['needed']} needed, {contents['runtime']} has {glibc['limit']}",
-        markup=False,
-        soft_wrap=True,
-    )
+    if glibc["needed"] is not None:
+        line = f"glibc {glibc['needed']} needed, {contents['runtime']} has {glibc['limit']}"
+        screen.print(line, markup=False, soft_wrap=True)
     screen.print(f"{sum(seconds.values()):.1f} s: {spent}", markup=False, soft_wrap=True)
     for note in contents["notes"]:
         screen.print(f"note: {note}", markup=False, soft_wrap=True)
