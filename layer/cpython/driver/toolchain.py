@@ -94,30 +94,26 @@ def prepare(arch: str, libraries: Path, cache: Path, profiling: bool) -> Toolcha
     # libgcc.a comes before zig's own compiler-rt in every link: the latter is one object that also holds memcpy, strlen,
     # exp, log2, fma, fmod and, once taken for any helper, puts them in the place of glibc's (log2 is then wrong for 23
     # powers of two). Without -fno-sanitize=undefined configure's test of alignment aborts, and hashes become FNV.
-    # zig has no -fno-pic, hence the four -Xclang. Without `-u` there is no profile, and no error either.
+    # Without `-u` there is no profile, and no error either. The code stays position-independent, though the executable is
+    # not: the linker takes the detours out, while a copy of glibc's `environ` in the executable stays empty.
     _script(
         folder / "zclang",
         f"""{zig_cache}
-output= compiles= links=yes profile= position=
+output= links=yes profile=
 for argument in "$@"; do
     case "$argument" in
     -o) output=yes ;;
-    -c) links= compiles=yes ;;
-    -E | -S | -M | -MM) links= ;;
+    -c | -E | -S | -M | -MM) links= ;;
     -fprofile-instr-generate*) profile=yes ;;
-    -fPIC | *.S | *.s) position=yes ;;
     esac
 done
-first= last=
+last=
 if [ -n "$links" ] && [ -n "$output" ]; then
     last={_libgcc(arch)}
     [ -z "$profile" ] || last="{profile_runtime} $last"
 fi
-if [ -n "$compiles" ] && [ -z "$position" ]; then
-    first="-Xclang -mrelocation-model -Xclang static -Xclang -pic-level -Xclang 0"
-fi
 exec {zig} cc -fno-sanitize=undefined -Wno-date-time -I{libraries}/include -L{libraries}/lib \\
-    -target {machine}-linux-gnu.{GLIBC} $first "$@" $last
+    -target {machine}-linux-gnu.{GLIBC} "$@" $last
 """,
     )
     _script(folder / "zar", f'{zig_cache}\nexec {zig} ar "$@"\n')
