@@ -97,8 +97,9 @@ def preload(*more: str) -> None:
     from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec, module_from_spec
     from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader  # deferred: as above
 
-    frozen: Any = FrozenImporter if __spec__.loader is FrozenImporter else None
-    loader: Any = type(__spec__.loader)
+    itself: Any = __spec__.loader
+    frozen: Any = itself is FrozenImporter  # a class that is used as it is
+    loader: Any = type(itself)
     if not frozen and (loader not in (SourceFileLoader, SourcelessFileLoader) or not __spec__.cached):
         return
     builtin: Any = BuiltinImporter
@@ -107,7 +108,7 @@ def preload(*more: str) -> None:
     collecting = gc.isenabled()
     gc.disable()
     if frozen:
-        _load_frozen(more + COLD_PATH, frozen)
+        _load_frozen(more + COLD_PATH, itself)
     else:
         _load(more + COLD_PATH, loader, __file__, __spec__.cached or "")
     gc.freeze()
@@ -124,7 +125,7 @@ def _load_frozen(names: "Iterable[str]", importer: "Any") -> None:
     """
     import sys  # deferred: as above
     from _frozen_importlib import module_from_spec  # deferred: as above
-    from _imp import get_frozen_object  # type: ignore[attr-defined]  # deferred: as above
+    from _imp import get_frozen_object  # deferred: as above
 
     for short in names:
         name = f"rapid_client.{short}"
