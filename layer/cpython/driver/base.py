@@ -1,6 +1,7 @@
 """The expensive part: the static libraries, and CPython with everything that its last link needs.
 
-Each result is a folder in the cache, named by the checksum of what it was made from: scripts, patches, sources, tools.
+Each result is a folder in the cache, named by the checksum of what it was made from: scripts, patches,
+sources, tools.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,15 +67,18 @@ class Job:
 
 
 def libraries(job: Job) -> Path:
-    """Compile the static libraries, or find them in the cache: ``include``, ``lib``, ``licenses``, components.json."""
+    """Compile the static libraries, or find them in the cache.
+
+    Returns:
+        A folder with ``include``, ``lib``, ``licenses`` and components.json.
+    """
     sources = job.sources[1:]
-    key = _key(["libraries.sh", "patches/*", *_SCRIPTS], [job.arch, toolchain.libgcc_sha256(job.arch)], sources)
+    key = _key(["libraries.sh", *_SCRIPTS], [job.arch, toolchain.libgcc_sha256(job.arch)], sources)
     target = job.cache / f"libraries-{job.arch}-{key}"
     if target.exists():
         return target
-    print(f"compiling libraries for {job.arch}", flush=True)
+    print(f"compiling libraries for {job.arch}", file=sys.stderr)
     with toolchain.new_folder(target) as folder, _work(job) as work:
-        # The wrappers name the folder where the libraries will be; until then it is a link to where they are made.
         tools = toolchain.prepare(job.arch, folder, job.cache, job.pgo)
         fixes = {source.component.key: source.unpack(work / source.component.key) for source in sources}
         _script(
@@ -92,17 +97,19 @@ def base(job: Job) -> Path:
     """Compile CPython, or find it in the cache.
 
     Returns:
-        A folder with ``tree`` (what is installed, without the executable), ``link`` (what the executable is linked of),
-        ``python`` (an executable for this machine, with nothing frozen), ``licenses`` and components.json.
+        A folder with ``tree`` (what is installed, without the executable), ``link`` (what the executable is
+        linked of), ``python`` (an executable for this machine, with nothing frozen), ``licenses`` and
+        components.json.
     """
     prebuilt = libraries(job)
     native = base(job.native) if job.arch != "x86_64" else None
     made_from = [job.arch, str(job.pgo), prebuilt.name, native.name if native else ""]
-    key = _key(["python.sh", "patches/cpython-*", *_SCRIPTS], made_from, job.sources[:1])
+    key = _key(["python.sh", *_SCRIPTS], made_from, job.sources[:1])
     target = job.cache / f"base-{job.minor}-{job.arch}-{key}"
     if target.exists():
         return target
-    print(f"compiling CPython {job.version} for {job.arch}{' with a profile' if job.pgo else ''}", flush=True)
+    how = " with a profile" if job.pgo else ""
+    print(f"compiling CPython {job.version} for {job.arch}{how}", file=sys.stderr)
     with toolchain.new_folder(target) as folder, _work(job) as work:
         tools = toolchain.prepare(job.arch, prebuilt, job.cache, job.pgo and native is None)
         source = work / "python"
@@ -112,14 +119,19 @@ def base(job: Job) -> Path:
             optimise = str(native / "link/code.profclangd") if native else "pgo"
         _script(
             "python.sh", tools.environ(
-                MINOR=job.minor, SOURCE=str(source), DESTDIR=str(work / "installed"), PREFIX=str(prebuilt), JOBS=_jobs(),
-                OPTIMISE=optimise, BUILD_PYTHON=str(native / "python/bin/python3") if native else "",
-                SOURCE_DATE_EPOCH=str(_time(source)),
+                MINOR=job.minor, SOURCE=str(source), DESTDIR=str(work / "installed"), PREFIX=str(prebuilt),
+                BUILD_PYTHON=str(native / "python/bin/python3") if native else "", OPTIMISE=optimise,
+                JOBS=_jobs(), SOURCE_DATE_EPOCH=str(_time(source)),
             ),
         )  # fmt: skip
         _keep(job, work, folder, prebuilt)
-        components = [_component(job.sources[0], fixes, folder, work, "python"), *_bundled(job, source, folder)]
-        _write(folder / "components.json", components + json.loads((prebuilt / "components.json").read_text()))
+        components = [
+            _component(job.sources[0], fixes, folder, work, "python"),
+            *_bundled(job, source, folder),
+        ]
+        _write(
+            folder / "components.json", components + json.loads((prebuilt / "components.json").read_text())
+        )
         shutil.copytree(prebuilt / "licenses", folder / "licenses", dirs_exist_ok=True)
     return target
 
@@ -144,7 +156,9 @@ def _keep(job: Job, work: Path, folder: Path, prebuilt: Path) -> None:
         shutil.rmtree(compiled)
     for data in lib.glob("_sysconfigdata*.py"):
         data.write_text(_without_paths(data.read_text(), work, prebuilt))
-    if job.arch == "x86_64":  # with the tree beside it: it compiles for other architectures, and makes bytecode
+    if (
+        job.arch == "x86_64"
+    ):  # with the tree beside it: it compiles for other architectures, and makes bytecode
         shutil.copytree(installed / "bin", folder / "python/bin", symlinks=True)
         (folder / "python/lib").mkdir()
         (folder / "python/lib" / name).symlink_to(f"../../tree/lib/{name}")
@@ -160,14 +174,18 @@ def _without_paths(text: str, work: Path, prebuilt: Path) -> str:
     return re.sub(r"\bz(ar|ranlib)\b", r"\1", text)
 
 
-def _component(source: Source, fixes: list[str], folder: Path, work: Path, name: str = "") -> dict[str, object]:
+def _component(
+    source: Source, fixes: list[str], folder: Path, work: Path, name: str = ""
+) -> dict[str, object]:
     """Describe one source archive for interpreter.json, and copy its licence."""
     component = source.component
     text = work / (name or component.key) / component.licence_file
     licence = f"licenses/{component.key}.txt"
     (folder / "licenses").mkdir(exist_ok=True)
     if not text.exists() and not component.licence_text:
-        raise Problem(f"{source.archive} has no {component.licence_file}: correct licence_file in sources.toml")
+        raise Problem(
+            f"{source.archive} has no {component.licence_file}: correct licence_file in sources.toml"
+        )
     (folder / licence).write_text(text.read_text() if text.exists() else component.licence_text)
     return {
         "name": component.name,
@@ -183,9 +201,11 @@ def _component(source: Source, fixes: list[str], folder: Path, work: Path, name:
 
 def _bundled(job: Job, source: Path, folder: Path) -> list[dict[str, object]]:
     """Describe the libraries in CPython's own archive."""
-    found = []
+    found: list[dict[str, object]] = []
     archive = job.sources[0]
-    (folder / "licenses/cpython-bundled.txt").write_text((source / job.manifest.bundled_licence_file).read_text())
+    (folder / "licenses/cpython-bundled.txt").write_text(
+        (source / job.manifest.bundled_licence_file).read_text()
+    )
     for bundled in job.manifest.bundled:
         path = source / bundled.file
         version = re.search(bundled.version, path.read_text()) if path.exists() else None
@@ -226,7 +246,13 @@ def _libgcc(arch: str, folder: Path) -> dict[str, object]:
 
 def _key(patterns: list[str], words: list[str], sources: tuple[Source, ...]) -> str:
     """Return the checksum that names a result: of scripts by *patterns*, of tools, of *words*, of sources."""
-    lines = (*words, toolchain.ZIG, toolchain.GLIBC, checksum(patterns), *(source.identity() for source in sources))
+    lines = (
+        *words,
+        toolchain.ZIG,
+        toolchain.GLIBC,
+        checksum(patterns),
+        *(source.identity() for source in sources),
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

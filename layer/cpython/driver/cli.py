@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
@@ -20,10 +19,11 @@ from driver import base as bases
 from driver.debian import Debian
 from driver.manifest import Manifest, read
 from driver.problem import Problem
-from driver.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from driver.source import Source
 
 OLDEST, NEWEST = 11, 15
 
@@ -127,10 +127,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("minor", type=_minor, metavar="3.X", help="which Python: 3.11 to 3.15")
     parser.add_argument("--arch", choices=sorted(toolchain.MACHINES), default="x86_64")
-    parser.add_argument("--no-pgo", action="store_true", help="without a profile: a third of the time, slower code")
+    parser.add_argument(
+        "--no-pgo", action="store_true", help="without a profile: a third of the time, slower code"
+    )
     parser.add_argument("--no-frozen", action="store_true", help="with nothing frozen into the executable")
-    parser.add_argument("--sources", metavar="DIR", help="upstream's archives, instead of Debian's source packages")
-    parser.add_argument("--fetch-upstream", metavar="DIR", help="download upstream's archives into DIR, and no more")
+    parser.add_argument(
+        "--sources", metavar="DIR", help="upstream's archives, instead of Debian's source packages"
+    )
+    parser.add_argument(
+        "--fetch-upstream", metavar="DIR", help="download upstream's archives into DIR, and no more"
+    )
     return parser.parse_args(arguments)
 
 

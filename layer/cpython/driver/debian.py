@@ -1,7 +1,8 @@
 """Source archives from Debian's source packages, with the fixes that Debian has for them.
 
-The machine's own apt configuration names the mirror; a private one, in the cache, adds the releases and nothing of the
-machine's changes. A mirror may list a version whose files it does not have: the newest that arrives is taken.
+The machine's own apt configuration names the mirror; a private one, in the cache, adds the releases, and the
+machine's own stays as it is. A mirror may list a version whose files it does not have: the newest that
+arrives is taken.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Debian:
         self._updated = False
 
     def kept(self, component: Component) -> Source | None:
-        """Return what `fetch` has found before, with the same release of the component wanted; None if nothing."""
+        """Return what `fetch` has found before, from the same releases; None if nothing."""
         try:
             note = json.loads(self._note(component).read_text())
         except FileNotFoundError:
@@ -63,8 +64,9 @@ class Debian:
                 self._keep(found)
                 return found
         raise Problem(
-            f"Debian's {' and '.join(component.releases)} have no source package {component.debian} whose files can be fetched"
-            f" ({', '.join(versions) or 'no version'}): name a folder with upstream's archives by --sources DIR"
+            f"Debian's {' and '.join(component.releases)} have no source package {component.debian}"
+            f" whose files can be fetched ({', '.join(versions) or 'no version'}):"
+            " name a folder with upstream's archives by --sources DIR"
         )
 
     def _note(self, component: Component) -> Path:
@@ -94,7 +96,8 @@ class Debian:
         signed = f"Signed-By: {KEYRING}\n" if os.path.exists(KEYRING) else ""
         (self.folder / "debian.sources").write_text(
             "\n".join(
-                f"Types: deb-src\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}" for uri, suite in entries
+                f"Types: deb-src\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}"
+                for uri, suite in entries
             )
         )
         (self.folder / "apt.conf").write_text(
@@ -139,7 +142,11 @@ class Debian:
             return None
         number = re.sub(r".*really", "", upstream).partition("+")[0]
         return Source(
-            component, number, archives[0], fixes[0], f"pkg:deb/debian/{component.debian}@{version}?arch=source"
+            component,
+            number,
+            archives[0],
+            fixes[0],
+            f"pkg:deb/debian/{component.debian}@{version}?arch=source",
         )
 
 
@@ -158,7 +165,10 @@ def mirrors() -> tuple[str, str]:
         elif any(suite.endswith("-security") for suite in suites):
             security = security or uri
     if not main or not os.path.exists("/etc/debian_version"):
-        raise Problem("this machine's apt names no Debian mirror: name a folder with upstream's archives by --sources DIR")
+        raise Problem(
+            "this machine's apt names no Debian mirror:"
+            " name a folder with upstream's archives by --sources DIR"
+        )
     return main, security
 
 

@@ -1,13 +1,13 @@
 """The last link: modules that every start loads, frozen into the executable. It takes seconds.
 
-Frozen code is bytecode in the executable's read-only data: no file is looked for, opened or read. It is compiled by the
-interpreter of this machine, of exactly the same version, and is the same for every architecture.
+Frozen code is bytecode in the executable's read-only data: no file is looked for, opened or read. It is
+compiled by the interpreter of this machine, of exactly the same version,
+and is the same for all architectures.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -32,7 +32,7 @@ STDLIB = ("encodings", "encodings.aliases", "encodings.utf_8")
 SHIPPED = "/opt/rapid/lib/python{minor}/rapid_client/"
 #: Libraries of the C library's own, last in the link line.
 SYSTEM = ("-lm", "-lpthread", "-ldl", "-lutil", "-lrt")
-#: Compiles sources named on standard input; writes the bytecode, length first. Docstrings and asserts are dropped.
+#: Compiles sources named on standard input; writes the bytecode, length first. Drops docstrings and asserts.
 _COMPILER = """
 import json, marshal, sys
 for path, name in json.load(sys.stdin):
@@ -85,7 +85,7 @@ def link(tools: Toolchain, bases: tuple[Path, Path], target: Path, mark: str | N
 
     Args:
         tools: The compiler for the architecture.
-        bases: What the executable is linked of; and the base of this machine, whose interpreter makes the bytecode.
+        bases: What the executable is linked of; and the base of this machine, which makes the bytecode.
         target: The executable.
         mark: The digest of the runtime, or None to leave it out.
 
@@ -108,7 +108,8 @@ def link(tools: Toolchain, bases: tuple[Path, Path], target: Path, mark: str | N
     _run(
         tools, work,
         ["zclang", "-no-pie", "-Wl,--gc-sections", "-Wl,--export-dynamic", "-o", str(target), "frozen.o",
-         "-Wl,--whole-archive", python, "-Wl,--no-whole-archive", "-Wl,--start-group", *others, "-Wl,--end-group", *SYSTEM],
+         "-Wl,--whole-archive", python, "-Wl,--no-whole-archive",
+         "-Wl,--start-group", *others, "-Wl,--end-group", *SYSTEM],
     )  # fmt: skip
     return [module.name for module in chosen]
 
@@ -117,9 +118,9 @@ def bytecode(chosen: list[Module], native: Path) -> list[bytes]:
     """Compile the sources with the interpreter of this machine."""
     python = native / "python/bin/python3"
     done = subprocess.run(
-        [str(python), "-I", "-S", "-c", _COMPILER],
+        [str(python), "-B", "-S", "-c", _COMPILER],
         input=json.dumps([(str(module.source), module.filename) for module in chosen]).encode(),
-        env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+        env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -140,7 +141,10 @@ def c_source(chosen: list[Module], codes: list[bytes], mark: str | None) -> str:
     for module, code in zip(chosen, codes, strict=True):
         array = "code_" + re.sub(r"\W", "_", module.name)
         lines.append(f"static const unsigned char {array}[{len(code)}] = {{{','.join(map(str, code))}}};")
-        rows.append(f'    {{.name = "{module.name}", .code = {array}, .size = {len(code)}, .is_package = {int(module.is_package)}}},')
+        rows.append(
+            f'    {{.name = "{module.name}", .code = {array}, .size = {len(code)},'
+            f" .is_package = {int(module.is_package)}}},"
+        )
     lines += ["", "static const struct _frozen modules[] = {", *rows, "    {0},", "};", ""]
     lines += [
         f'static const char marker[] = "{marker}";',
@@ -159,4 +163,6 @@ def _run(tools: Toolchain, work: Path, command: list[str]) -> None:
     """Run the compiler or the linker."""
     done = subprocess.run(command, env=tools.environ(), cwd=work, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Problem(f"linking for {tools.arch} failed: {(done.stderr.strip() or done.stdout.strip())[-2000:]}")
+        raise Problem(
+            f"linking for {tools.arch} failed: {(done.stderr.strip() or done.stdout.strip())[-2000:]}"
+        )

@@ -21,7 +21,13 @@ def run(command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: s
     """
     try:
         done = subprocess.run(
-            command, env=environ, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            env=environ,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         raise Problem(f"{command[0]} is not installed") from None

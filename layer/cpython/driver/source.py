@@ -48,13 +48,15 @@ class Source:
         found = sha256(self.archive)
         wanted = self.component.sha256.get(self.version)
         if wanted and not self.fixes and found != wanted:
-            raise Problem(f"{self.archive} has the SHA-256 {found}, and sources.toml has {wanted}: fetch it again")
+            raise Problem(
+                f"{self.archive} has the SHA-256 {found}, and sources.toml has {wanted}: fetch it again"
+            )
         return found
 
     def identity(self) -> str:
         """Return a line that changes whenever what is unpacked does."""
-        fixes = sha256(self.fixes) if self.fixes else "-"
-        return f"{self.component.key} {self.version} {self.digest()} {fixes} {self.component.patches}"
+        files = [sha256(path) for path in (*([self.fixes] if self.fixes else []), *self._patches())]
+        return " ".join((self.component.key, self.version, self.digest(), self.component.patches, *files))
 
     def unpack(self, folder: Path) -> list[str]:
         """Unpack into a new *folder*, apply Debian's fixes and ours; return the names of Debian's.
@@ -65,12 +67,18 @@ class Source:
         folder.mkdir(parents=True)
         run(["tar", "-xf", str(self.archive), "-C", str(folder), "--strip-components=1", "--no-same-owner"])
         fixes = self._fixes(folder)
-        for patch in sorted((HERE / "patches").glob(f"{self.component.key}-*.patch")):
-            minors = re.match(r"# CPython (3\.\d+) ?(or newer)?", patch.read_text())
-            if minors and not _within(self.version, minors[1], bool(minors[2])):
-                continue
+        for patch in self._patches():
             _apply(patch.read_bytes(), folder, patch.name)
         return fixes
+
+    def _patches(self) -> list[Path]:
+        """List our patches for this component; one whose first line names a version is for that alone."""
+        found = []
+        for patch in sorted((HERE / "patches").glob(f"{self.component.key}-*.patch")):
+            minor = re.match(r"# CPython (3\.\d+)\n", patch.read_text())
+            if minor is None or self.version.startswith(f"{minor[1]}."):
+                found.append(patch)
+        return found
 
     def _fixes(self, folder: Path) -> list[str]:
         """Apply those of Debian's patches that fix something, in their order."""
@@ -79,7 +87,9 @@ class Source:
         applied = []
         with tarfile.open(self.fixes) as archive:
             texts = {
-                PurePosixPath(member.name).relative_to("debian/patches").as_posix(): archive.extractfile(member)
+                PurePosixPath(member.name).relative_to("debian/patches").as_posix(): archive.extractfile(
+                    member
+                )
                 for member in archive
                 if member.isfile() and member.name.startswith("debian/patches/")
             }
@@ -93,12 +103,6 @@ class Source:
         return applied
 
 
-def _within(version: str, minor: str, newer: bool) -> bool:
-    """Tell whether *version* is of this minor version (or newer)."""
-    found, wanted = (tuple(map(int, text.split(".")[:2])) for text in (version, minor))
-    return found >= wanted if newer else found == wanted
-
-
 def _apply(patch: bytes, folder: Path, name: str) -> None:
     """Apply a patch to an unpacked source tree."""
     try:
@@ -109,7 +113,9 @@ def _apply(patch: bytes, folder: Path, name: str) -> None:
     except FileNotFoundError:
         raise Problem("patch is not installed: apt-get install patch") from None
     if done.returncode:
-        raise Problem(f"{name} does not apply to {folder.name}: {done.stdout.decode().strip().splitlines()[-1]}")
+        raise Problem(
+            f"{name} does not apply to {folder.name}: {done.stdout.decode().strip().splitlines()[-1]}"
+        )
 
 
 def sha256(path: Path) -> str:

@@ -25,8 +25,8 @@ GLIBC = "2.17"
 #: What users call an architecture: what compilers do.
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _TOOLS = {
-    "make": "make", "gcc": "gcc", "perl": "perl", "tclsh": "tcl", "patch": "patch", "tar": "tar", "xz": "xz-utils",
-    "bzip2": "bzip2", "readelf": "binutils",
+    "make": "make", "gcc": "gcc", "perl": "perl", "tclsh": "tcl", "patch": "patch", "tar": "tar",
+    "xz": "xz-utils", "bzip2": "bzip2", "readelf": "binutils",
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ class Toolchain:
         return f"{MACHINES[self.arch]}-linux-gnu"
 
     def environ(self, **more: str) -> dict[str, str]:
-        """Return the environment of a compilation: nothing of the user's but PATH and where certificates are."""
+        """Return the environment of a compilation: of the user's it has PATH and little else."""
         kept = {name: os.environ[name] for name in ("SSL_CERT_FILE", "TMPDIR") if name in os.environ}
         path = f"{self.folder}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         always = {"HOME": str(self.folder), "PATH": path, "LC_ALL": "C", "TZ": "UTC", "PYTHONHASHSEED": "0"}
@@ -87,37 +87,36 @@ def prepare(arch: str, libraries: Path, cache: Path, profiling: bool) -> Toolcha
     profile_runtime = ""
     if profiling:
         llvm = _llvm(cache)
-        profile_runtime = f"-Wl,-u,__llvm_profile_runtime {llvm}/lib/clang/{LLVM}/lib/linux/libclang_rt.profile-x86_64.a"
+        profile_runtime = (
+            f"-Wl,-u,__llvm_profile_runtime {llvm}/lib/clang/{LLVM}/lib/linux/libclang_rt.profile-x86_64.a"
+        )
         path = f"{llvm}/../../lib/x86_64-linux-gnu:{llvm}/lib"
         _script(folder / "llvm-profdata", f'LD_LIBRARY_PATH={path} exec {llvm}/bin/llvm-profdata "$@"\n')
     zig_cache = f"export ZIG_GLOBAL_CACHE_DIR={cache}/zig-cache ZIG_LOCAL_CACHE_DIR={cache}/zig-cache"
-    # libgcc.a comes before zig's own compiler-rt in every link: the latter is one object that also holds memcpy, strlen,
-    # exp, log2, fma, fmod and, once taken for any helper, puts them in the place of glibc's (log2 is then wrong for 23
-    # powers of two). Without -fno-sanitize=undefined configure's test of alignment aborts, and hashes become FNV.
-    # zig has no -fno-pic, hence the four -Xclang. Without `-u` there is no profile, and no error either.
+    # libgcc.a comes before zig's own compiler-rt in every link: the latter is one object that also holds
+    # memcpy, strlen, exp, log2, fma, fmod and, once taken for any helper, puts them in the place of glibc's
+    # (log2 is then wrong for 23 powers of two). Without -fno-sanitize=undefined configure's test of alignment
+    # aborts, and hashes become FNV. Without `-u` there is no profile, and no error either. The code stays
+    # position-independent, though the executable is not: the linker takes the detours out, and code that is
+    # not would make it copy glibc's `environ` into the executable, where it stays empty.
     _script(
         folder / "zclang",
         f"""{zig_cache}
-output= compiles= links=yes profile= position=
+output= links=yes profile=
 for argument in "$@"; do
     case "$argument" in
     -o) output=yes ;;
-    -c) links= compiles=yes ;;
-    -E | -S | -M | -MM) links= ;;
+    -c | -E | -S | -M | -MM) links= ;;
     -fprofile-instr-generate*) profile=yes ;;
-    -fPIC | *.S | *.s) position=yes ;;
     esac
 done
-first= last=
+last=
 if [ -n "$links" ] && [ -n "$output" ]; then
     last={_libgcc(arch)}
     [ -z "$profile" ] || last="{profile_runtime} $last"
 fi
-if [ -n "$compiles" ] && [ -z "$position" ]; then
-    first="-Xclang -mrelocation-model -Xclang static -Xclang -pic-level -Xclang 0"
-fi
 exec {zig} cc -fno-sanitize=undefined -Wno-date-time -I{libraries}/include -L{libraries}/lib \\
-    -target {machine}-linux-gnu.{GLIBC} $first "$@" $last
+    -target {machine}-linux-gnu.{GLIBC} "$@" $last
 """,
     )
     _script(folder / "zar", f'{zig_cache}\nexec {zig} ar "$@"\n')
@@ -127,7 +126,10 @@ exec {zig} cc -fno-sanitize=undefined -Wno-date-time -I{libraries}/include -L{li
 
 def _libgcc(arch: str) -> str:
     """Return the path of gcc's helpers for this architecture, or "" if they are not installed."""
-    pattern = {"x86_64": "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc.a", "arm64": "/usr/lib/gcc-cross/aarch64-linux-gnu/*/libgcc.a"}
+    pattern = {
+        "x86_64": "/usr/lib/gcc/x86_64-linux-gnu/*/libgcc.a",
+        "arm64": "/usr/lib/gcc-cross/aarch64-linux-gnu/*/libgcc.a",
+    }
     return max(glob(pattern[arch]), default="", key=lambda path: int(Path(path).parent.name))
 
 
@@ -144,7 +146,7 @@ def _zig(cache: Path) -> Path:
 
 
 def _llvm(cache: Path) -> Path:
-    """Return the folder of LLVM's profile tools, which zig lacks: Debian's packages, unpacked in the cache."""
+    """Return the folder of LLVM's profile tools, which zig lacks: Debian's packages, unpacked."""
     folder = cache / f"llvm-{LLVM}"
     if not folder.exists():
         packages = (f"llvm-{LLVM}", f"libllvm{LLVM}", f"libclang-rt-{LLVM}-dev")
@@ -152,7 +154,9 @@ def _llvm(cache: Path) -> Path:
             try:
                 run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *packages], cwd=str(new))
             except Problem as problem:
-                raise Problem(f"no profile tools: {problem}; run apt-get update, or build with --no-pgo") from None
+                raise Problem(
+                    f"no profile tools: {problem}; run apt-get update, or build with --no-pgo"
+                ) from None
             for package in new.glob("*.deb"):
                 run(["dpkg", "-x", str(package), str(new)])
                 package.unlink()

@@ -65,4 +65,17 @@ def _newest(component: Component) -> str:
 
 def curl(*arguments: str) -> str:
     """Run curl: HTTPS only, three tries, no error page taken for a file."""
-    return run(["curl", "--silent", "--show-error", "--fail", "--location", "--proto", "=https", "--retry", "3", *arguments])
+    return run(
+        [
+            "curl",
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--location",
+            "--proto",
+            "=https",
+            "--retry",
+            "3",
+            *arguments,
+        ]
+    )

@@ -1,7 +1,8 @@
-"""Which modules of ours are frozen into the interpreter of a layer, and how to tell that they are the right ones.
+"""Which modules are frozen into the interpreter of a layer, and how to tell that they are the right ones.
 
-The build of the interpreter freezes them and puts `MARKER` with the digest into the executable; the builder of layers
-refuses an executable whose digest is not that of the package it ships. Standard library only: the build uses it, too.
+The build of the interpreter freezes them and puts `MARKER` with the digest into the executable; the builder
+of layers refuses an executable whose digest is not that of the package it ships. Standard library only: the
+build of the interpreter uses it, too.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def frozen_digest(package: str) -> str:
         package: The folder of `rapid_client`, with the sources.
 
     Returns:
-        The SHA-256 over each module's name, a NUL byte, the length of its source as text, a NUL byte, its source.
+        The SHA-256 over each module's name, a NUL byte, the length of its source, a NUL byte, and that.
 
     Raises:
         OSError: If a source is not there.
@@ -58,7 +59,7 @@ def frozen_digest(package: str) -> str:
 
 
 def marked_digest(executable: str) -> str | None:
-    """Return the digest that an executable carries, whatever its architecture; None if nothing of ours is frozen.
+    """Return the digest that an executable of any architecture carries; None if nothing of ours is frozen.
 
     Raises:
         OSError: If it cannot be read.
