@@ -234,9 +234,10 @@ def test_uv_installs_an_interpreter(bench: Workbench) -> None:
 
 
 @pytest.mark.slow
-def test_shared_libraries_of_the_interpreter_come_along(bench: Workbench) -> None:
+@pytest.mark.parametrize("needed", ["libpython.so.1", "$ORIGIN/../lib/libpython.so.1"])
+def test_shared_libraries_of_the_interpreter_come_along(bench: Workbench, needed: str) -> None:
     """A library beside the interpreter that it needs is in the layer, one that nobody needs is not."""
-    bench.make_interpreter(elf=make_elf(needed=("libpython.so.1",)))
+    bench.make_interpreter(elf=make_elf(needed=(needed,)))
     bench.write("python/lib/libpython.so.1", make_elf())
     bench.write("python/lib/libtcl.so", make_elf())
     bench.build()

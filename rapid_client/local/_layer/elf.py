@@ -31,7 +31,7 @@ class Elf:
         arch: ``x86_64``, ``arm64``, or how the ELF header names it.
         glibc: The newest version of glibc that a symbol of it needs; (0, 0) if none does.
         symbol: Such a symbol, with its version, as ``fmod@GLIBC_2.38``; empty if none is known.
-        needed: The names of the shared libraries that it needs.
+        needed: The names of the shared libraries that it needs, without folders ($ORIGIN/../lib/).
         soname: The name by which others need it; empty if it has none.
     """
 
@@ -115,7 +115,7 @@ def _dynamic(elf: Any) -> tuple[tuple[str, ...], str]:
         if isinstance(segment, DynamicSegment):
             for tag in segment.iter_tags():
                 if tag.entry.d_tag == "DT_NEEDED":
-                    needed.append(tag.needed)
+                    needed.append(tag.needed.rpartition("/")[2])
                 elif tag.entry.d_tag == "DT_SONAME":
                     soname = tag.soname
     return tuple(needed), soname
