@@ -168,9 +168,7 @@ def _keep(job: Job, work: Path, folder: Path, prebuilt: Path) -> None:
     if job.minor not in SHORT_START:
         empty = folder / "tree/lib" / name / "lib-dynload"
         empty.mkdir(exist_ok=True)
-        (empty / "README").write_text(
-            "Every extension module is in the executable; without this folder it warns.\n"
-        )
+        (empty / "README").write_text("All extension modules are in the executable; without this it warns.\n")
 
 
 def _without_paths(text: str, work: Path, prebuilt: Path) -> str:
