@@ -94,12 +94,11 @@ def preload(*more: str) -> None:
         more: Names of further modules of this package, to be loaded first.
     """
     # The interpreter has loaded these, and `importlib` would cost 2 ms.
-    from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec, module_from_spec
+    from _frozen_importlib import BuiltinImporter, ModuleSpec, module_from_spec  # deferred: as above
     from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader  # deferred: as above
 
-    itself: Any = __spec__.loader
-    frozen: Any = itself is FrozenImporter  # a class that is used as it is
-    loader: Any = type(itself)
+    frozen = __spec__.origin == "frozen"
+    loader: Any = type(__spec__.loader)
     if not frozen and (loader not in (SourceFileLoader, SourcelessFileLoader) or not __spec__.cached):
         return
     builtin: Any = BuiltinImporter
@@ -108,7 +107,7 @@ def preload(*more: str) -> None:
     collecting = gc.isenabled()
     gc.disable()
     if frozen:
-        _load_frozen(more + COLD_PATH, itself)
+        _load_frozen(more + COLD_PATH, __spec__.loader)
     else:
         _load(more + COLD_PATH, loader, __file__, __spec__.cached or "")
     gc.freeze()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "opt/rapid"
 #: Left out: tests, what needs a display, what needs a compiler or a network to be of use.
 LEFT_OUT: Final = ("test", "idlelib", "tkinter", "turtledemo", "turtle.py", "ensurepip", "lib2to3/tests")
+#: The versions that the patches for the start are for; others complain of a library without lib-dynload.
+SHORT_START: Final = ("3.13",)
 #: What decides about the result, besides the shell scripts.
 _SCRIPTS: Final = ("driver/base.py", "driver/source.py", "driver/toolchain.py", "sources.toml")
 
@@ -163,7 +165,10 @@ def _keep(job: Job, work: Path, folder: Path, prebuilt: Path) -> None:
         (folder / "python/lib").mkdir()
         (folder / "python/lib" / name).symlink_to(f"../../tree/lib/{name}")
     shutil.copytree(lib, folder / "tree/lib" / name, symlinks=True)
-    (folder / "tree/lib" / name / "lib-dynload").mkdir(exist_ok=True)
+    if job.minor not in SHORT_START:
+        empty = folder / "tree/lib" / name / "lib-dynload"
+        empty.mkdir(exist_ok=True)
+        (empty / "README").write_text("All extension modules are in the executable; without this it warns.\n")
 
 
 def _without_paths(text: str, work: Path, prebuilt: Path) -> str:
