@@ -65,6 +65,8 @@ def test_the_bill_of_materials_lists_everything(built: Workbench) -> None:
     assert len(parts["shop"]["hashes"][0]["content"]) == 64
     source = parts["zlib"]["externalReferences"][0]
     assert (source["url"], source["hashes"][0]["content"]) == ("https://example.org/zlib.tar.gz", "0" * 64)
+    assert parts["zlib"]["purl"] == "pkg:deb/debian/zlib@1.3.1-1"
+    assert parts["zlib"]["properties"] == [{"name": "rapid:patch", "value": "a.patch"}]
 
 
 @pytest.mark.slow

@@ -116,7 +116,12 @@ class Workbench:
             "frozen": None,
             "components": [
                 {"name": "CPython", "version": f"{PYTHON}.5", "licence": "PSF-2.0"},
-                {**zlib, "sha256": "0" * 64, "licence_file": "licenses/zlib.txt"},
+                {
+                    **zlib,
+                    "sha256": "0" * 64,
+                    "package": "pkg:deb/debian/zlib@1.3.1-1",
+                    "patches": ["a.patch"],
+                },
             ],
         }
         self.write("python/interpreter.json", json.dumps({**said, **details}))

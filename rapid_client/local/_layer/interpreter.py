@@ -48,7 +48,7 @@ class Interpreter:
     runs: bool
     frozen: str | None
     details: dict[str, Any]
-    components: list[dict[str, str]]
+    components: list[dict[str, Any]]
     notes: list[str] = field(default_factory=list)
 
     def executable(self, target: Target) -> Path:

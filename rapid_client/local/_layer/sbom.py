@@ -6,6 +6,7 @@ import os
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
@@ -72,7 +73,7 @@ def _layer(manifest: Mapping[str, Any]) -> Component:
     )
 
 
-def _component(entry: Mapping[str, str], licences: LicenseFactory) -> Component:
+def _component(entry: Mapping[str, Any], licences: LicenseFactory) -> Component:
     """Return CPython, or a library that is linked into it."""
     name, version = entry["name"], entry.get("version")
     hashes = [HashType(alg=HashAlgorithm.SHA_256, content=entry["sha256"])] if entry.get("sha256") else []
@@ -81,14 +82,20 @@ def _component(entry: Mapping[str, str], licences: LicenseFactory) -> Component:
         for url in _addresses(entry.get("source"))
     ]
     unknown = [key for key in ("version", "source", "licence") if not entry.get(key)]
+    package, at = entry.get("package"), f"@{version}" if version else ""
     return Component(
         name=name,
         version=version,
         bom_ref=f"cpython/{name}",
-        purl=PackageURL("generic", None, name.lower(), version),
+        purl=PackageURL.from_string(package)
+        if package
+        else PackageURL("generic", None, name.lower(), version),
         licenses=[licences.make_from_string(entry["licence"])] if entry.get("licence") else [],
         external_references=source,
-        properties=[Property(name="rapid:unknown", value=key) for key in unknown],
+        properties=[
+            *(Property(name="rapid:unknown", value=key) for key in unknown),
+            *(Property(name="rapid:patch", value=patch) for patch in entry.get("patches", [])),
+        ],
     )
 
 

@@ -112,8 +112,9 @@ def add_interpreter(stage: Stage, interpreter: Interpreter, scratch: Path) -> li
         if SETTINGS.match(inner.name):
             source = _relocated(source, interpreter.root, scratch)
         jobs.append(stage.job(source, place, "standard library"))
-    # Without this folder Python says at each start that it cannot find it.
-    stage.put(f"rapid/lib/{name}/lib-dynload/.keep", "standard library", b"")
+    if (library / "lib-dynload").is_dir():
+        # Most Pythons say at each start that they cannot find this folder if it is missing; ours does not.
+        stage.put(f"rapid/lib/{name}/lib-dynload/.keep", "standard library", b"")
     for needed in _shared_libraries(binaries, interpreter.root / "lib"):
         stage.put(f"rapid/lib/{needed.name}", "CPython", needed.read_bytes(), 0o755)
     return jobs
