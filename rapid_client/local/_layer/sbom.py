@@ -87,9 +87,7 @@ def _component(entry: Mapping[str, Any], licences: LicenseFactory) -> Component:
         name=name,
         version=version,
         bom_ref=f"cpython/{name}",
-        purl=PackageURL.from_string(package)
-        if package
-        else PackageURL("generic", None, name.lower(), version),
+        purl=PackageURL.from_string(package or f"pkg:generic/{quote(name.lower(), safe='')}{at}"),
         licenses=[licences.make_from_string(entry["licence"])] if entry.get("licence") else [],
         external_references=source,
         properties=[
