@@ -338,12 +338,9 @@ def _variable(name: bytes) -> str:
 
 
 def _export(name: str, value: str) -> None:
-    """Set an environment variable, also for who has imported `os` already."""
+    """Set an environment variable; ``os.environ``, if there is one already, is a view of this dict."""
     posix.putenv(name, value)
     posix.environ[name.encode()] = value.encode(sys.getfilesystemencoding(), "surrogateescape")
-    os: Any = sys.modules.get("os")
-    if os is not None:
-        os.environ[name] = value
 
 
 def _add_site_directory(directory: str) -> None:

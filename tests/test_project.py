@@ -22,7 +22,11 @@ ROOT: Final = Path(__file__).parent.parent
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 VARIABLE: Final = re.compile(r"\bRAPID_[A-Z][A-Z_]*[A-Z]\b")
-SOURCES: Final = [ROOT / "bootstrap", *sorted((ROOT / "rapid_client").rglob("*.py"))]
+SOURCES: Final = [
+    ROOT / "bootstrap",
+    ROOT / "layer" / "rapid-wrapper",
+    *sorted((ROOT / "rapid_client").rglob("*.py")),
+]
 PAGES: Final = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),

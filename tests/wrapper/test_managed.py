@@ -169,6 +169,7 @@ FUNCTIONS: Final = {
     "no handler": "def another(event, context):\n    pass\n",
     "import fails": "import not_there\n",
     "boto3 of the runtime lacks something": "import boto3.not_there\n",
+    "botocore is missing": "import botocore\n",
     "syntax": "def x(:\n",
     "module raises": "raise OSError('at import')\n",
     "logs": (

@@ -70,7 +70,11 @@ def test_off_where_it_cannot_run(managed: Managed, missing: str) -> None:
 
 def test_site(managed: Managed) -> None:
     """RAPID_SITE=1 starts without ``-S``, at once."""
-    assert managed.through(WRAPPER, WHO, {"RAPID_SITE": "1"}).call({})["options"] == []
+    path = managed.write("opt/next", wrappers.PLAIN, 0o755)
+
+    found = managed.through(WRAPPER, WHO, {"RAPID_SITE": "1", NEXT: path}).call({})
+
+    assert (found["options"], found["wrapped"]) == ([], f"{PATH} {OURS}")
 
 
 # -- in a chain --
@@ -261,9 +265,9 @@ def test_runtime_directory(managed: Managed) -> None:
     script = "/opt/elsewhere/bootstrap.py"
     environ: dict[str, str | None] = {"LAMBDA_RUNTIME_DIR": "/opt/elsewhere"}
 
-    assert (
-        managed.start(WHO, WRAPPER, PATH, script, environ=environ).call({})["pythonpath"] == "/opt/elsewhere"
-    )
+    found = managed.start(WHO, WRAPPER, PATH, script, environ=environ).call({})
+
+    assert (found["client"], found["pythonpath"]) == ("ours", "/opt/elsewhere")
     spoil("lib/rapid_client/__init__.pyc", OTHER_PYTHON)(managed)
     assert managed.start(WHO, WRAPPER, PATH, script, environ=environ).call({})["last"] == script
 
