@@ -31,7 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
         "shop-1.0.data/purelib/extra.py": "",
     }
     bench.make_wheel("shop", "1.0", files)
-    bench.build("--requirements", bench.write("requirements.txt", "shop\n"), "--tree")
+    bench.build("--requirements", bench.write("my requirements.txt", "shop\n"), "--tree")
     return bench
 
 

@@ -184,10 +184,8 @@ def _packages(order: Order, scratch: Path) -> tuple[list[Wheel], list[Wheel], li
         wheels = fetch_locked(order.locked["packages"], target, scratch / "locked")
         ours = [wheel for wheel in wheels if wheel.name in order.locked["core"]]
         return ours, [wheel for wheel in wheels if wheel not in ours], list(order.locked["absent"])
-    lines = list(order.extras)
-    if order.requirements is not None:
-        lines.append(f"--requirement {order.requirements.resolve()}")
-    others = fetch(lines, target, scratch / "others") if lines else []
+    file = [] if order.requirements is None else ["--requirement", str(order.requirements.resolve())]
+    others = fetch(order.extras, target, scratch / "others", *file) if order.extras or file else []
     taken = {wheel.name for wheel in others} | order.without
     if target.managed:
         taken |= {"tzdata"}

@@ -61,7 +61,7 @@ def fetch(requirements: Iterable[str], target: Target, folder: Path, *options: s
     """Fetch wheels for the target, and for what they depend on.
 
     Args:
-        requirements: Lines of a requirements file, ``-r FILE`` among them.
+        requirements: Lines of a requirements file.
         target: What the layer is for.
         folder: A folder for the wheels, to be made.
         options: Further options of pip.
