@@ -37,6 +37,15 @@ def test_the_missing_package_is_named() -> None:
     assert line.endswith(f'{sys.executable} -m pip install "{ROOT}[local]"')
 
 
+def test_the_extra_of_a_sub_command_is_named() -> None:
+    """What only `rapid layer` needs comes with an extra of its own."""
+    line = _command.obstacle("linux", ("no_such_package",), "layer")
+
+    assert line is not None
+    assert "which the extra 'layer' brings" in line
+    assert line.endswith(f'{sys.executable} -m pip install "{ROOT}[layer]"')
+
+
 @pytest.mark.parametrize(
     ("url", "wanted"),
     [

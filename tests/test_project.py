@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -64,18 +62,18 @@ def test_the_command_exists() -> None:
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_command_knows_its_extra() -> None:
-    """What the command looks for is what the local half imports, and the extra brings it."""
-    extra = PROJECT["project"]["optional-dependencies"]["local"]
-    imported = {
-        name.partition(".")[0]
-        for path in (ROOT / "rapid_client" / "local").rglob("*.py")
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        for name in _imported(node)
-    }
+def test_the_command_knows_its_extras() -> None:
+    """What the command looks for is what the local half imports, and the extras bring it."""
+    layer = ROOT / "rapid_client" / "local" / "_layer"
+    paths = {*(ROOT / "rapid_client" / "local").rglob("*.py")}
+    of_layer = {path for path in paths if path.is_relative_to(layer)}
 
-    assert imported - sys.stdlib_module_names - {"rapid_client"} == {*_command.PACKAGES}
-    assert {*_command.PACKAGES} <= {re.split(r"[>;= ]", line)[0] for line in extra}
+    assert _foreign(paths - of_layer) == {*_command.PACKAGES}
+    # jsonschema validates, and pip is run: neither is imported.
+    needed = {*_command.PACKAGES, *_command.LAYER_PACKAGES}
+    assert _foreign(of_layer) | {"h11", "jsonschema", "pip"} == needed
+    assert {*_command.PACKAGES} <= _brought("local")
+    assert {*_command.PACKAGES, "cyclonedx-python-lib", "pyelftools", "packaging", "pip"} <= _brought("layer")
 
 
 def test_the_package_is_typed() -> None:
@@ -162,23 +160,20 @@ def test_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "rapid_client" / "__pycache__").exists()
 
 
-def test_the_layer_is_two_copies(tmp_path: Path) -> None:
-    """The commands of the layer's page pack `bootstrap` and the runtime, compiled by one Python alone."""
-    page = (ROOT / "layer" / "README.md").read_text(encoding="utf-8")
-    block = re.findall(r"```console\n(.*?)```", page, re.DOTALL)[0]
-    shutil.copy(ROOT / "bootstrap", tmp_path)
-    shutil.copytree(ROOT / "rapid_client", tmp_path / "rapid_client")
-    (tmp_path / "rapid_client" / "__pycache__").mkdir(exist_ok=True)
-    (tmp_path / "rapid_client" / "__pycache__" / "context.cpython-299.pyc").write_text("")
-    script = re.sub(r"\bpython3(\.\d+)?\b", sys.executable, block)
-    subprocess.run(["/bin/sh", "-euc", script], cwd=tmp_path, check=True, capture_output=True)
-    layer = zipfile.ZipFile(tmp_path / "build" / "layer.zip")
-    names = layer.namelist()
+def _foreign(paths: set[Path]) -> set[str]:
+    """Return the packages of others that modules import at module level."""
+    imported = {
+        name.partition(".")[0]
+        for path in paths
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for name in _imported(node)
+    }
+    return imported - sys.stdlib_module_names - {"rapid_client"}
 
-    assert {"bootstrap", "rapid_client/context.pyc"} <= {*names}
-    assert not any(name.startswith("rapid_client/local/") or name.endswith(".py") for name in names)
-    compiled = [layer.read(name) for name in names if name.endswith(".pyc")]
-    assert {head[:8] for head in compiled} == {importlib.util.MAGIC_NUMBER + b"\1\0\0\0"}
+
+def _brought(extra: str) -> set[str]:
+    """Return the names of what an extra brings."""
+    return {re.split(r"[\[>;= ]", line)[0] for line in PROJECT["project"]["optional-dependencies"][extra]}
 
 
 def _imported(node: ast.stmt) -> list[str]:

@@ -15,6 +15,7 @@ from rapid_client.errors import ConfigError
 from rapid_client.local._commands._stdout import complaint, forget_stdout
 from rapid_client.local._commands.event import event
 from rapid_client.local._commands.invoke import invoke
+from rapid_client.local._commands.layer import layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ def rapid() -> None:
 
 rapid.add_command(invoke)
 rapid.add_command(event)
+rapid.add_command(layer)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,87 @@
+"""The zip file, the same bytes whenever and wherever it is made from the same tree."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rapid_client.local._layer.errors import LayerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: The first second that a zip file can name.
+WHEN: Final = (1980, 1, 1, 0, 0, 0)
+UNIX: Final = 3
+LEVEL: Final = 9
+#: Lambda's quota for a function with all its layers, unpacked; a zip file above the second goes through S3.
+MOST_UNPACKED: Final = 250 * 1024 * 1024
+MOST_DIRECT: Final = 50 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the layer.
+
+    Attributes:
+        path: Its path under /opt.
+        size: Its size in bytes; a symbolic link's is its text's.
+        zipped: What it takes in the zip file.
+        mode: Type and permissions, as `os.stat` has them.
+        sha256: The hash of its contents, or of the link's text.
+    """
+
+    path: str
+    size: int
+    zipped: int
+    mode: int
+    sha256: str
+
+
+def check_size(root: Path) -> int:
+    """Return how many bytes the tree has.
+
+    Raises:
+        LayerError: If these are more than Lambda takes.
+    """
+    size = sum(path.lstat().st_size for path in _files(root))
+    if size > MOST_UNPACKED:
+        raise LayerError(
+            f"the layer would be {size:,} bytes unpacked, and Lambda takes {MOST_UNPACKED:,} for a function"
+            " with all its layers: leave packages out, or ship a container image"
+        )
+    return size
+
+
+def write_zip(root: Path, path: Path) -> list[Entry]:
+    """Write the tree into a zip file, sorted, with fixed times and modes; return its entries."""
+    entries = []
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        for file in _files(root):
+            name, mode = file.relative_to(root).as_posix(), _mode(file)
+            data = str(file.readlink()).encode() if stat.S_ISLNK(mode) else file.read_bytes()
+            info = zipfile.ZipInfo(name, WHEN)
+            info.create_system = UNIX
+            info.external_attr = mode << 16
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED, LEVEL)
+            digest = hashlib.sha256(data).hexdigest()
+            entries.append(Entry(name, len(data), info.compress_size, mode, digest))
+    return entries
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Yield files and links in the order of their paths' text, the same on every file system."""
+    found = (path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
+    yield from sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _mode(path: Path) -> int:
+    """Return type and permissions: who may run it is all that counts of them, whatever the umask was."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return stat.S_IFLNK | 0o777
+    return stat.S_IFREG | (0o755 if mode & 0o100 else 0o644)

@@ -1,0 +1,9 @@
+"""What `rapid layer` refuses."""
+
+from __future__ import annotations
+
+import click
+
+
+class LayerError(click.ClickException):
+    """A layer that cannot be built, or must not be: `rapid` prints it as one line and exits with 1."""

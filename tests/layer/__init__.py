@@ -1,0 +1,1 @@
+"""Layers, built and verified by the command itself."""
