@@ -372,7 +372,7 @@ def test_usual_place_is_found_without_looking(interpreter: Interpreter) -> None:
         done = subprocess.run(
             [*("unshare", "--mount", "sh", "-ec", at_opt, "-", str(interpreter.folder), pythonpath),
              *(executable, "-S", "-c", code)],
-            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, cwd="/",
+            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, cwd="/usr",
         )  # fmt: skip
         assert not done.returncode, done.stderr
         return str(done.stdout).strip().split("|")

@@ -157,7 +157,7 @@ def _keep(job: Job, work: Path, folder: Path, prebuilt: Path) -> None:
     for compiled in list(lib.rglob("__pycache__")):
         shutil.rmtree(compiled)
     for data in lib.glob("_sysconfigdata*.py"):
-        data.write_text(_without_paths(data.read_text(), work, prebuilt))
+        data.write_text(_without_paths(data.read_text(), (work, prebuilt, job.cache)))
     if (
         job.arch == "x86_64"
     ):  # with the tree beside it: it compiles for other architectures, and makes bytecode
@@ -171,11 +171,12 @@ def _keep(job: Job, work: Path, folder: Path, prebuilt: Path) -> None:
         (empty / "README").write_text("All extension modules are in the executable; without this it warns.\n")
 
 
-def _without_paths(text: str, work: Path, prebuilt: Path) -> str:
+def _without_paths(text: str, folders: tuple[Path, Path, Path]) -> str:
     """Take this machine out of sysconfig's variables: its folders, and the names of the compiler wrappers."""
-    for path, instead in ((work, "/build"), (prebuilt, "/build/libraries")):
+    for path, instead in zip(folders, ("/build", "/build/libraries", "/build/cache"), strict=True):
         text = text.replace(str(path), instead)
-    text = re.sub(r"\bzclang\b", "cc", text)
+    text = re.sub(r"/build/cache/bin-\w+/", "", text)
+    text = re.sub(r"\bzclang\b", "clang", text)
     return re.sub(r"\bz(ar|ranlib)\b", r"\1", text)
 
 

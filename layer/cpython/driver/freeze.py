@@ -107,8 +107,8 @@ def link(tools: Toolchain, bases: tuple[Path, Path], target: Path, mark: str | N
     _run(tools, work, ["zclang", "-O2", "-g0", f"-I{needed}/include", "-c", "frozen.c", "-o", "frozen.o"])
     _run(
         tools, work,
-        ["zclang", "-no-pie", "-Wl,--gc-sections", "-Wl,--export-dynamic", "-o", str(target), "frozen.o",
-         "-Wl,--whole-archive", python, "-Wl,--no-whole-archive",
+        ["zclang", "-no-pie", "-Wl,--gc-sections", "-Wl,--export-dynamic", "-Wl,--strip-debug",
+         "-o", str(target), "frozen.o", "-Wl,--whole-archive", python, "-Wl,--no-whole-archive",
          "-Wl,--start-group", *others, "-Wl,--end-group", *SYSTEM],
     )  # fmt: skip
     return [module.name for module in chosen]
