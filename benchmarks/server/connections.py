@@ -12,8 +12,19 @@ from benchmarks.server.replies import CONTINUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from benchmarks.process import Process
+    class Watched(Protocol):
+        """A client's process, here or in a container."""
+
+        pid: int
+
+        def drain(self) -> None:
+            """Take what it has written, so that it never has to wait for room."""
+
+        def last_words(self) -> str:
+            """Return the last line that it wrote, after a colon, or nothing."""
+
 
 SILENCE: Final = 10_000
 """Microseconds after which a receive gives up, and all connections of the client are looked at."""
@@ -37,7 +48,7 @@ class Connections:
         self._listener = socket.create_server(("127.0.0.1", 0))
         host, port = self._listener.getsockname()
         self.address = f"{host}:{port}"
-        self.process: Process | None = None
+        self.process: Watched | None = None
         self.sock: socket.socket | None = None
         self.made = 0
         self.pending = b""
@@ -71,7 +82,7 @@ class Connections:
         self._poll.register(self._listener, select.POLLIN)
         self.pending = b""
 
-    def watch(self, process: Process) -> None:
+    def watch(self, process: Watched) -> None:
         """Forget the client before; from now on *process* is the one that is waited for."""
         self._forget()
         self.process, self._watched = process, os.pidfd_open(process.pid)

@@ -12,7 +12,7 @@ from benchmarks.server.replies import ACCEPTED, NEXT
 if TYPE_CHECKING:
     from typing import Self
 
-    from benchmarks.process import Process
+    from benchmarks.server.connections import Watched
     from benchmarks.server.replies import Reply
 
 PATIENCE: Final = 30
@@ -59,7 +59,7 @@ class Server:
         """Close the client's connections, and those it has asked for: before the next client starts."""
         self._client.hang_up()
 
-    def accept(self, process: Process) -> None:
+    def accept(self, process: Watched) -> None:
         """Wait for *process* to connect and to ask for its first event; `arrival` is when that came.
 
         Raises:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from benchmarks.server.connections import Watched
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the benchmarks are for Linux")
 
 MACHINE: Final = Machine(sys.executable, {})
@@ -165,8 +167,8 @@ def test_client_and_server_share_a_core_or_have_their_own() -> None:
     """With one core to use both are on it; with more the client may use all but the server's."""
     seen: list[tuple[set[int], set[int]]] = []
 
-    class Watched(Server):
-        def accept(self, process: Process) -> None:
+    class Watching(Server):
+        def accept(self, process: Watched) -> None:
             self.pid = process.pid
             super().accept(process)
 
@@ -175,7 +177,7 @@ def test_client_and_server_share_a_core_or_have_their_own() -> None:
             return super().serve(count, canned)
 
     everything = cores()
-    with Watched() as watched:
+    with Watching() as watched:
         subject = Subject(watched, FLOOR, MACHINE)
         with pinned(everything[-1:]):
             invocations(Load("16", 1, 10))(subject)

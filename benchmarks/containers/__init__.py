@@ -1,0 +1,1 @@
+"""The image against the same image with awslambdaric: ``scripts/image PYTHON bench``."""
