@@ -219,7 +219,9 @@ def test_modules_of_the_start_are_frozen(interpreter: Interpreter) -> None:
     frozen = interpreter.description["frozen"]
     if frozen is None:
         pytest.skip("nothing of ours is frozen into this one")
-    assert {"encodings", "encodings.aliases", "encodings.utf_8", *FROZEN} == set(frozen["modules"])
+    assert {"encodings", "encodings.aliases", "encodings.utf_8", "__future__", *FROZEN} == set(
+        frozen["modules"]
+    )
     code = "import sys, importlib\nfor name in %r: print(importlib.import_module(name).__spec__.origin)"
     assert set(interpreter.run(code % (frozen["modules"],), "-S").split()) == {"frozen"}
     assert (
