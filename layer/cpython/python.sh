@@ -12,7 +12,7 @@
 set -euo pipefail
 
 # configure looks for "clang" in the compiler's name, and knows no way to make a profile otherwise.
-export CC=zclang AR=zar RANLIB=zranlib LLVM_PROFDATA=llvm-profdata READELF=readelf
+export CC=zclang AR=zar RANLIB=zranlib LLVM_PROFDATA=llvm-profdata
 minor=${MINOR#3.}
 cd "$SOURCE"
 
@@ -83,12 +83,8 @@ sed -i 's/^\*shared\*/*static*/; /^_hmac /d' Modules/Setup.stdlib
 if [ -f Modules/hmacmodule.c ]; then
     printf '*shared*\n_hmac hmacmodule.c\n' >>Modules/Setup.stdlib
 fi
-if [ "$minor" -lt 12 ]; then
-    # 3.11 has that file, but compiles from it only what Setup.local names; all else would be shared libraries.
-    # ctypes is in a comment there, without what its setup.py finds out about libffi.
-    libffi=$(printf -- '-DHAVE_FFI_%s ' PREP_CIF_VAR PREP_CLOSURE_LOC CLOSURE_ALLOC)
-    sed "s/^#[^ ]*\(_ctypes _ctypes.*\)/\1 $libffi-lffi -ldl/" Modules/Setup.stdlib >Modules/Setup.local
-fi
+# 3.11 has the list, and does not use it yet.
+[ "$minor" -ge 12 ] || cp Modules/Setup.stdlib Modules/Setup.local
 attempt make env -u DESTDIR make -j"$JOBS"
 rm -rf "$DESTDIR"
 attempt install make install DESTDIR="$DESTDIR"

@@ -219,7 +219,9 @@ def test_modules_of_the_start_are_frozen(interpreter: Interpreter) -> None:
     frozen = interpreter.description["frozen"]
     if frozen is None:
         pytest.skip("nothing of ours is frozen into this one")
-    assert {"encodings", "encodings.aliases", "encodings.utf_8", *FROZEN} == set(frozen["modules"])
+    assert {"encodings", "encodings.aliases", "encodings.utf_8", "__future__", *FROZEN} == set(
+        frozen["modules"]
+    )
     code = "import sys, importlib\nfor name in %r: print(importlib.import_module(name).__spec__.origin)"
     assert set(interpreter.run(code % (frozen["modules"],), "-S").split()) == {"frozen"}
     assert (
@@ -392,6 +394,24 @@ def test_usual_place_is_found_without_looking(interpreter: Interpreter) -> None:
     linked = told("/opt/rapid/bin/python3", "/a")
     assert linked[0] == str(["", "/a", library])
     assert linked[1:5] == ["/opt/rapid"] * 4
+
+
+def test_usual_place_is_not_searched_for(interpreter: Interpreter) -> None:
+    """At /opt/rapid no file is asked for that only a search would look at."""
+    if interpreter.arch == "arm64" or os.geteuid() != 0 or interpreter.minor != "3.13":
+        pytest.skip("needs root, and an interpreter of this machine with the short way in it")
+    if not shutil.which("strace"):
+        pytest.skip("no strace here")
+    at_opt = 'mount -t tmpfs none /opt; mkdir /opt/rapid; mount --bind "$1" /opt/rapid; shift; exec "$@"'
+    run = ["strace", "-f", "-e", "trace=file", "/opt/rapid/bin/python3.13", "-S", "-c", "pass"]
+    traced = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", at_opt, "-", str(interpreter.folder), *run],
+        capture_output=True, text=True, check=True,
+    ).stderr  # fmt: skip
+    opened = [line for line in traced.splitlines() if "/opt/rapid/" in line]
+    assert "pyvenv.cfg" in "".join(opened)
+    assert "pybuilddir.txt" not in "".join(opened)
+    assert len(opened) <= 10
 
 
 def test_digest_changes_with_the_source(tmp_path: Path) -> None:

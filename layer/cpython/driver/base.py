@@ -92,6 +92,7 @@ def libraries(job: Job) -> Path:
         components = [_component(source, fixes[source.component.key], folder, work) for source in sources]
         components.append(_libgcc(job.arch, folder))
         _write(folder / "components.json", components)
+    _forget(f"libraries-{job.arch}-", job.cache)
     return target
 
 
@@ -135,7 +136,15 @@ def base(job: Job) -> Path:
             folder / "components.json", components + json.loads((prebuilt / "components.json").read_text())
         )
         shutil.copytree(prebuilt / "licenses", folder / "licenses", dirs_exist_ok=True)
+    _forget(f"base-{job.minor}-{job.arch}-", job.cache)
     return target
+
+
+def _forget(prefix: str, cache: Path) -> None:
+    """Remove all but the three newest results of a kind from the cache: each has 60 to 130 MB."""
+    found = sorted(cache.glob(f"{prefix}*"), key=lambda path: path.stat().st_mtime)
+    for path in found[:-3]:
+        shutil.rmtree(path)
 
 
 def _keep(job: Job, work: Path, folder: Path, prebuilt: Path) -> None:
@@ -158,9 +167,8 @@ def _keep(job: Job, work: Path, folder: Path, prebuilt: Path) -> None:
         shutil.rmtree(compiled)
     for data in lib.glob("_sysconfigdata*.py"):
         data.write_text(_without_paths(data.read_text(), (work, prebuilt, job.cache)))
-    if (
-        job.arch == "x86_64"
-    ):  # with the tree beside it: it compiles for other architectures, and makes bytecode
+    # With the tree beside it: it compiles for other architectures, and makes bytecode.
+    if job.arch == "x86_64":
         shutil.copytree(installed / "bin", folder / "python/bin", symlinks=True)
         (folder / "python/lib").mkdir()
         (folder / "python/lib" / name).symlink_to(f"../../tree/lib/{name}")

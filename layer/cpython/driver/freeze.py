@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driver import toolchain
 from driver.manifest import HERE
 from driver.problem import Problem
 
@@ -26,18 +27,26 @@ sys.path.insert(0, str(PACKAGE.parent))
 
 from rapid_client.local._layer import frozen  # noqa: E402 - from the checkout that this script lies in
 
-#: What every start of Python reads from disk.
-STDLIB = ("encodings", "encodings.aliases", "encodings.utf_8")
+#: What every start of Python reads from disk, and what half of all modules import and none needs.
+STDLIB = ("encodings", "encodings.aliases", "encodings.utf_8", "__future__")
 #: Where the tracebacks of the runtime's modules say that they are.
 SHIPPED = "/opt/rapid/lib/python{minor}/rapid_client/"
 #: Libraries of the C library's own, last in the link line.
 SYSTEM = ("-lm", "-lpthread", "-ldl", "-lutil", "-lrt")
-#: Compiles sources named on standard input; writes the bytecode, length first. Drops docstrings and asserts.
+#: Compiles sources named on standard input; writes the bytecode, length first. Drops docstrings and asserts,
+#: and `from __future__ import annotations`: as a flag of the compiler it imports nothing.
 _COMPILER = """
-import json, marshal, sys
+import __future__, ast, json, marshal, sys
 for path, name in json.load(sys.stdin):
     with open(path, "rb") as file:
-        code = marshal.dumps(compile(file.read(), name, "exec", dont_inherit=True, optimize=2))
+        tree = ast.parse(file.read(), name)
+    flags = 0
+    for node in tree.body[:]:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            for alias in node.names:
+                flags |= getattr(__future__, alias.name).compiler_flag
+            tree.body.remove(node)
+    code = marshal.dumps(compile(tree, name, "exec", flags, dont_inherit=True, optimize=2))
     sys.stdout.buffer.write(len(code).to_bytes(4, "little") + code)
 """
 
@@ -107,10 +116,12 @@ def link(tools: Toolchain, bases: tuple[Path, Path], target: Path, mark: str | N
     _run(tools, work, ["zclang", "-O2", "-g0", f"-I{needed}/include", "-c", "frozen.c", "-o", "frozen.o"])
     _run(
         tools, work,
-        ["zclang", "-no-pie", "-Wl,--gc-sections", "-Wl,--export-dynamic", "-Wl,--strip-debug",
-         "-o", str(target), "frozen.o", "-Wl,--whole-archive", python, "-Wl,--no-whole-archive",
+        ["zclang", "-no-pie", "-Wl,--gc-sections", "-Wl,--export-dynamic", "-o", str(target),
+         "frozen.o", "-Wl,--whole-archive", python, "-Wl,--no-whole-archive",
          "-Wl,--start-group", *others, "-Wl,--end-group", *SYSTEM],
     )  # fmt: skip
+    # zig's start files say where they were compiled; its own --strip-debug would drop all names, too.
+    _run(tools, work, [toolchain.STRIP[tools.arch], "--strip-debug", str(target)])
     return [module.name for module in chosen]
 
 

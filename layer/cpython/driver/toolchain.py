@@ -24,9 +24,11 @@ LLVM = 22
 GLIBC = "2.17"
 #: What users call an architecture: what compilers do.
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+#: What takes debugging information out of an executable.
+STRIP = {"x86_64": "strip", "arm64": "aarch64-linux-gnu-strip"}
 _TOOLS = {
     "make": "make", "gcc": "gcc", "perl": "perl", "tclsh": "tcl", "patch": "patch", "tar": "tar",
-    "xz": "xz-utils", "bzip2": "bzip2", "readelf": "binutils",
+    "xz": "xz-utils", "bzip2": "bzip2", "strip": "binutils",
 }  # fmt: skip
 
 
