@@ -28,7 +28,7 @@ def read_order(runtime: str, arch: str, python: str | None, **settings: Any) -> 
     """Return what the command line asks for.
 
     Raises:
-        LayerError: If there is no such runtime, architecture or Python.
+        OrderError: If there is no such runtime, architecture or Python.
         click.UsageError: If options do not go together.
     """
     target = choose_target(runtime, arch, python)

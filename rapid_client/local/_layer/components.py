@@ -30,6 +30,29 @@ ask("liblzma", "_lzma", lambda m: "")
 ask("libffi", "_ctypes", lambda m: "")
 print(json.dumps(found))
 """
+#: Modules that need a library, or are left out easily.
+EXPECTED: Final = (
+    "ssl",
+    "sqlite3",
+    "ctypes",
+    "zlib",
+    "bz2",
+    "lzma",
+    "decimal",
+    "pyexpat",
+    "hashlib",
+    "asyncio",
+)
+PRESENT: Final = """
+import sys
+absent = []
+for name in sys.argv[1:]:
+    try:
+        __import__(name)
+    except ImportError:
+        absent.append(name)
+print(", ".join(absent))
+"""
 #: What does not depend on the version.
 LICENCES: Final = {
     "OpenSSL": "Apache-2.0",
@@ -73,3 +96,16 @@ def ask_components(version: str, command: list[str] | None) -> tuple[list[dict[s
         f"the versions of {mute} in the interpreter are unknown: it has no interpreter.json, and cannot tell"
     )
     return [cpython, *libraries], [note] if mute else []
+
+
+def missing_modules(command: list[str]) -> list[str]:
+    """Return what is to be said of an interpreter that was built without modules that people import.
+
+    CPython's build leaves out what it finds no library for, and succeeds.
+
+    Args:
+        command: How to run the interpreter.
+    """
+    done = subprocess.run([*command, "-c", PRESENT, *EXPECTED], capture_output=True, text=True, check=False)
+    absent = done.stdout.strip() if done.returncode == 0 else ", ".join(EXPECTED)
+    return [f"the interpreter was built without {absent}: functions cannot import it"] if absent else []

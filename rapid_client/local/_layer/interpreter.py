@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rapid_client.local._layer import frozen
 from rapid_client.local._layer.bytecode import FLAGS, probe
 from rapid_client.local._layer.checks import check_system, inspect
-from rapid_client.local._layer.components import ask_components
-from rapid_client.local._layer.errors import LayerError
+from rapid_client.local._layer.components import ask_components, missing_modules
+from rapid_client.local._layer.errors import LayerError, OrderError
 
 if TYPE_CHECKING:
     from rapid_client.local._layer.runtimes import Target
@@ -94,7 +94,7 @@ def find_interpreter(choice: str, target: Target, scratch: Path, version: str | 
         return _read(path, "directory", target, choice)
     if path.is_file():
         return _read(unpack(path, scratch / "archive"), "archive", target, choice)
-    raise LayerError(f"--interpreter {choice!r} is neither {OWN} nor {UV}, nor an existing folder or archive")
+    raise OrderError(f"--interpreter {choice!r} is neither {OWN} nor {UV}, nor an existing folder or archive")
 
 
 def unpack(path: Path, folder: Path) -> Path:
@@ -149,6 +149,8 @@ def _read(folder: Path, origin: str, target: Target, shown: str) -> Interpreter:
     notes: list[str] = []
     if components is None:
         components, notes = ask_components(version, [str(executable), *FLAGS] if found else None)
+    if found is not None:
+        notes += missing_modules([str(executable), *FLAGS])
     mark = _frozen(executable, details, shown)
     return Interpreter(root, origin, version, found is not None, mark, details, components, notes)
 

@@ -10,7 +10,7 @@ import platform
 from dataclasses import dataclass
 from typing import Final
 
-from rapid_client.local._layer.errors import LayerError
+from rapid_client.local._layer.errors import OrderError
 
 AL2: Final = (2, 26)
 AL2023: Final = (2, 34)
@@ -99,19 +99,19 @@ def choose_target(runtime: str, arch: str, python: str | None) -> Target:
         python: The Python; None means the managed runtime's own, else 3.13.
 
     Raises:
-        LayerError: If there is no such runtime, architecture or Python, or they do not go together.
+        OrderError: If there is no such runtime, architecture or Python, or they do not go together.
     """
     if runtime not in RUNTIMES:
-        raise LayerError(
+        raise OrderError(
             f"--runtime {runtime!r} is none that a layer can be built for: {', '.join(RUNTIMES)}"
         )
     if arch not in MACHINES:
-        raise LayerError(f"--arch {arch!r} is none that Lambda has: {', '.join(MACHINES)}")
+        raise OrderError(f"--arch {arch!r} is none that Lambda has: {', '.join(MACHINES)}")
     own = runtime.removeprefix("python") if runtime.startswith("python") else None
     if python is not None and python not in MAGIC:
-        raise LayerError(f"--python {python!r} is none that rapid_client runs on: {', '.join(MAGIC)}")
+        raise OrderError(f"--python {python!r} is none that rapid_client runs on: {', '.join(MAGIC)}")
     if own is not None and python not in {None, own}:
-        raise LayerError(f"--runtime {runtime} has Python {own}, so --python {python} does not go with it")
+        raise OrderError(f"--runtime {runtime} has Python {own}, so --python {python} does not go with it")
     return Target(runtime, arch, own or python or DEFAULT_PYTHON)
 
 
