@@ -83,8 +83,11 @@ sed -i 's/^\*shared\*/*static*/; /^_hmac /d' Modules/Setup.stdlib
 if [ -f Modules/hmacmodule.c ]; then
     printf '*shared*\n_hmac hmacmodule.c\n' >>Modules/Setup.stdlib
 fi
-# 3.11 has the list, and does not use it yet.
-[ "$minor" -ge 12 ] || cp Modules/Setup.stdlib Modules/Setup.local
+if [ "$minor" -lt 12 ]; then
+    # 3.11 has the list, and does not use it yet. ctypes is in a comment there, without what setup.py finds out of libffi.
+    libffi=$(printf -- '-DHAVE_FFI_%s ' PREP_CIF_VAR PREP_CLOSURE_LOC CLOSURE_ALLOC)
+    sed "s/^#[^ ]*\(_ctypes _ctypes.*\)/\1 $libffi-lffi -ldl/" Modules/Setup.stdlib >Modules/Setup.local
+fi
 attempt make env -u DESTDIR make -j"$JOBS"
 rm -rf "$DESTDIR"
 attempt install make install DESTDIR="$DESTDIR"
