@@ -36,7 +36,7 @@ ARG RUNTIME
 ARG PYTHON
 ARG ARCH
 COPY ${LAYERS}/rapid-${RUNTIME}-python${PYTHON}-${ARCH}/ /opt/
-COPY --chmod=755 layer/lambda-entrypoint.sh /lambda-entrypoint.sh
+COPY ${LAYERS}/rapid-${RUNTIME}-python${PYTHON}-${ARCH}/rapid/lambda-entrypoint.sh /lambda-entrypoint.sh
 # As the official images have them, but for what a Debian lacks: no locale en_US, no library folder but the linker's own.
 ENV LANG=C.UTF-8 \
     TZ=:UTC \

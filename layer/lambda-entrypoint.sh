@@ -1,4 +1,4 @@
-#!/opt/rapid/bin/python3 -S
+#!/opt/rapid/bin/python3.X -S
 ''':'  # sh takes this for a command that does nothing, Python for a string up to the next quotes
 exec "$0" "$@"
 '''

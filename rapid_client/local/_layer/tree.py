@@ -128,9 +128,11 @@ def add_runtime(stage: Stage) -> list[Job]:
         stage.put("rapid-wrapper", "rapid_client", template("rapid-wrapper"), 0o755)
     else:
         folder = f"rapid/lib/python{target.python}/rapid_client"
-        first, _, rest = template("bootstrap").partition(b"\n")
-        first = first.replace(b"python3.X", f"python{target.python}".encode())
-        stage.put("bootstrap", "rapid_client", first + b"\n" + rest, 0o755)
+        # The second is for images, whose Dockerfile copies it: what it says of the interpreter must be right there, too.
+        for place in ("bootstrap", "rapid/lambda-entrypoint.sh"):
+            first, _, rest = template(place.rpartition("/")[2]).partition(b"\n")
+            first = first.replace(b"python3.X", f"python{target.python}".encode())
+            stage.put(place, "rapid_client", first + b"\n" + rest, 0o755)
     stage.put("rapid/start.py", "rapid_client", template("start.py"))
     stage.put("rapid/licenses/rapid_client.txt", "licences", template("LICENSE"))
     sources = sorted(path for path in package_folder().glob("*.py") if path.name not in LOCAL)
