@@ -14,12 +14,14 @@ set -euo pipefail
 # configure looks for "clang" in the compiler's name, and knows no way to make a profile otherwise.
 export CC=zclang AR=zar RANLIB=zranlib LLVM_PROFDATA=llvm-profdata
 minor=${MINOR#3.}
+sha2=sha2
+[ "$minor" -ge 12 ] || sha2=sha256,sha512
 cd "$SOURCE"
 
 options=(
     --prefix=/opt/rapid --disable-shared --disable-test-modules --without-ensurepip --without-readline
     # Without these two, a failed test of configure turns the string hash into FNV, or compiles OpenSSL's hashes only.
-    --with-hash-algorithm=siphash13 --with-builtin-hashlib-hashes=md5,sha1,sha2,sha3,blake2
+    --with-hash-algorithm=siphash13 --with-builtin-hashlib-hashes="md5,sha1,$sha2,sha3,blake2"
     --with-openssl="$PREFIX"
     # Never built: they need libraries that Lambda does not have, or a terminal.
     py_cv_module__curses=n/a py_cv_module__curses_panel=n/a py_cv_module__dbm=n/a py_cv_module__gdbm=n/a

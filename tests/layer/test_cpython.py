@@ -145,6 +145,18 @@ def test_modules_work(interpreter: Interpreter, code: str) -> None:
     assert interpreter.run(code) == "fine"
 
 
+def test_every_extension_module_is_there(interpreter: Interpreter) -> None:
+    """All C modules of the standard library are linked in, but those that need a terminal or Windows."""
+    code = (
+        "import sys, importlib.util as u\n"
+        "print(*[m for m in sorted(sys.stdlib_module_names) if m[0] == '_' and u.find_spec(m) is None])"
+    )
+    unwanted = {"_curses", "_curses_panel", "_dbm", "_gdbm", "_tkinter", "_uuid", "_crypt"}
+    elsewhere = {"_msi", "_overlapped", "_scproxy", "_winapi", "_wmi"}
+    assert set(interpreter.run(code).split()) <= unwanted | elsewhere
+    assert not list(interpreter.folder.rglob("*.so"))
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import tarfile
@@ -43,7 +44,9 @@ def pack(job: Job, base: Path, executable: Path, description: dict[str, Any], ta
     for part, name in (("tree", "python"), ("licenses", "python/licenses")):
         folder = base / part
         for path in folder.rglob("*"):
-            if "__pycache__" not in path.parts:
+            # An empty lib-dynload would be one more folder to look into, for each module.
+            empty = path.name == "lib-dynload" and not any(path.iterdir())
+            if "__pycache__" not in path.parts and not empty:
                 entries[f"{name}/{path.relative_to(folder)}"] = path
     entries[f"python/bin/python{job.minor}"] = executable
     entries["python/bin/python3"] = f"python{job.minor}"
@@ -80,7 +83,5 @@ def _add(archive: tarfile.TarFile, name: str, what: Path | bytes | str) -> None:
 
 def _add_bytes(archive: tarfile.TarFile, member: tarfile.TarInfo, contents: bytes) -> None:
     """Add a regular file."""
-    import io
-
     member.size = len(contents)
     archive.addfile(member, io.BytesIO(contents))
