@@ -22,6 +22,8 @@ VARIABLES: Final = ("AWS_LAMBDA_EXEC_WRAPPER", "RAPID_EXEC_WRAPPER")
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
 
+ADVICE: Final = "name Python 3.11 or newer in RAPID_PYTHON"
+
 _NO_PROGRAM: Final = 8  # ENOEXEC of `errno`
 
 
@@ -49,7 +51,10 @@ def hand_over(argv: Sequence[str], script: str, python: str = "") -> None:
     command = [chosen, *options, script]
     if variable:
         _run_wrapper(variable, argv[0], command)
-    posix.execv(chosen, command)
+    try:
+        posix.execv(chosen, command)
+    except OSError as exc:
+        _refuse(f"RAPID_PYTHON={chosen} cannot be executed: {exc.strerror}; {ADVICE}", NOT_FOUND)
 
 
 def _run_wrapper(variable: str, bootstrap: str, command: list[str]) -> NoReturn:
@@ -62,10 +67,13 @@ def _run_wrapper(variable: str, bootstrap: str, command: list[str]) -> NoReturn:
     if _same_file(wrapper, bootstrap):
         _refuse(f"{variable}: {wrapper}: is bootstrap itself; name what is to start it", NOT_EXECUTABLE)
     try:
-        posix.execv(wrapper, [wrapper, *command])
+        try:
+            posix.execv(wrapper, [wrapper, *command])
+        except OSError as exc:
+            if exc.errno != _NO_PROGRAM:
+                raise
+            posix.execv("/bin/sh", ["/bin/sh", wrapper, *command])  # no first line: shells run it all the same
     except OSError as exc:
-        if exc.errno == _NO_PROGRAM:  # a script without a first line; shells run it all the same
-            posix.execv("/bin/sh", ["/bin/sh", wrapper, *command])
         _refuse(f"{variable}: {wrapper}: cannot be executed: {exc.strerror}", NOT_EXECUTABLE)
 
 
@@ -75,8 +83,7 @@ def _other_python() -> str:
     places = [value] if "/" in value else _on_the_path(value)
     found = [path for path in places if _is_file(path) and posix.access(path, posix.X_OK)]
     if value and not found:
-        advice = "name Python 3.11 or newer in RAPID_PYTHON"
-        _refuse(f"RAPID_PYTHON={value} cannot be executed; {advice}", NOT_FOUND)
+        _refuse(f"RAPID_PYTHON={value} cannot be executed; {ADVICE}", NOT_FOUND)
     return found[0] if value else ""
 
 

@@ -294,13 +294,25 @@ def test_own_interpreter(provided: Provided, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["/nowhere/python", "nowhere", "/opt", "/opt/rapid/start.py"])
-def test_interpreter_that_cannot_be_executed(provided: Provided, value: str) -> None:
+def test_interpreter_that_is_not_there(provided: Provided, value: str) -> None:
     """A RAPID_PYTHON that is no program is named in one line."""
     runtime = provided.run(PROBE, environ={"RAPID_PYTHON": value})
 
     assert runtime.exit_code() == 127
     assert runtime.stderr == (
         f"bootstrap: RAPID_PYTHON={value} cannot be executed; name Python 3.11 or newer in RAPID_PYTHON\n"
+    )
+
+
+def test_interpreter_that_is_no_program(provided: Provided) -> None:
+    """A RAPID_PYTHON that the kernel refuses is named in one line, with what the kernel says."""
+    python = provided.write("task/python", "neither a program nor a script", 0o755)
+    runtime = provided.run(PROBE, environ={"RAPID_PYTHON": python})
+
+    assert runtime.exit_code() == 127
+    assert runtime.stderr == (
+        "bootstrap: RAPID_PYTHON=/var/task/python cannot be executed: Exec format error;"
+        " name Python 3.11 or newer in RAPID_PYTHON\n"
     )
 
 

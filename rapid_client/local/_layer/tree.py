@@ -128,7 +128,7 @@ def add_runtime(stage: Stage) -> list[Job]:
         stage.put("rapid-wrapper", "rapid_client", template("rapid-wrapper"), 0o755)
     else:
         folder = f"rapid/lib/python{target.python}/rapid_client"
-        # The second is for images, whose Dockerfile copies it: what it says of the interpreter must be right there, too.
+        # The second is for images, whose Dockerfile copies it.
         for place in ("bootstrap", "rapid/lambda-entrypoint.sh"):
             first, _, rest = template(place.rpartition("/")[2]).partition(b"\n")
             first = first.replace(b"python3.X", f"python{target.python}".encode())
