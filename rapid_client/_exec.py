@@ -72,7 +72,7 @@ def _run_wrapper(variable: str, bootstrap: str, command: list[str]) -> NoReturn:
         except OSError as exc:
             if exc.errno != _NO_PROGRAM:
                 raise
-            posix.execv("/bin/sh", ["/bin/sh", wrapper, *command])  # no first line: shells run it all the same
+            posix.execv("/bin/sh", ["/bin/sh", wrapper, *command])  # no first line: a shell runs it
     except OSError as exc:
         _refuse(f"{variable}: {wrapper}: cannot be executed: {exc.strerror}", NOT_EXECUTABLE)
 
