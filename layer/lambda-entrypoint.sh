@@ -2,7 +2,8 @@
 ''':'  # sh takes this for a command that does nothing, Python for a string up to the next quotes
 exec "$0" "$@"
 '''
-# The image's entry point: on Lambda the runtime itself. It is compiled at each start: all else is in the package.
+# The image's entry point: on Lambda the runtime itself, since a shell before it would cost 0.9 ms of 9.
+# It is compiled at each start: all else is in the package.
 import sys
 from posix import environ, putenv
 

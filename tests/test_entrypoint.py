@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rapid_client._emulator import EMULATOR
+from rapid_client.local import MockRuntimeApi
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ENTRYPOINT = ROOT / "layer" / "lambda-entrypoint.sh"
 
@@ -34,6 +35,30 @@ def test_one_handler_is_wanted(arguments: tuple[str, ...], child_environ: dict[s
         'lambda-entrypoint: the one argument must be the handler, as in CMD ["app.handler"],'
         f" not {' '.join(arguments) or 'nothing'}"
     )
+
+
+@pytest.mark.parametrize("shell", [(), ("/bin/sh",)])
+def test_on_lambda_it_is_the_runtime(
+    shell: tuple[str, ...],
+    tmp_path: Path,
+    function_folder: Callable[[str], Path],
+    child_environ: dict[str, str],
+) -> None:
+    """It runs the handler of its argument, and says its name in `_HANDLER`; started by sh, too."""
+    task = function_folder("import os\n\ndef handler(event, context):\n    return os.environ['_HANDLER']\n")
+    script = tmp_path / "lambda-entrypoint.sh"
+    first, rest = f"#!{sys.executable} -S\n", ENTRYPOINT.read_text().partition("\n")[2]
+    script.write_text(first + rest)
+    script.chmod(0o755)
+    with MockRuntimeApi() as mock:
+        environ = {**child_environ, "AWS_LAMBDA_RUNTIME_API": mock.address, "LAMBDA_TASK_ROOT": str(task)}
+        process = subprocess.Popen([*shell, str(script), "app.handler"], env=environ, cwd=task)
+        try:
+            outcome = mock.invoke({}).result(30)
+        finally:
+            process.kill()
+            process.wait()
+    assert outcome.body == b'"app.handler"'
 
 
 @pytest.mark.skipif(Path(EMULATOR).exists(), reason="the emulator is installed here")
