@@ -56,8 +56,8 @@ root_of() {  # root_of KIND: the tarball of a Debian system, made once
     local options suite tarball=$cache/root-$1.tar
     case $1 in
         # glibc 2.31, older than Amazon Linux 2023's 2.34; no Python, no certificates, and no time zones either.
-        bare) suite=bullseye options=(--customize-hook='rm -r "$1/usr/share/zoneinfo"') ;;
-        python) suite=trixie options=(--include=python3,python3-pip,ca-certificates) ;;
+        bare) suite=bullseye options=("--customize-hook=rm -r \"\$1/usr/share/zoneinfo\"") ;;
+        python) suite=trixie options=("--include=python3,python3-pip,ca-certificates") ;;
         *) echo "podman.sh: there is no root named $1" >&2; return 1 ;;
     esac
     if [ ! -e "$tarball" ]; then
