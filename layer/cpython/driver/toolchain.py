@@ -54,6 +54,12 @@ class Toolchain:
 
 def check_tools(arch: str) -> None:
     """Raise Problem, with the packages to install, if a tool of the machine's is missing."""
+    here = f"{os.uname().sysname} on {os.uname().machine}"
+    if here != "Linux on x86_64":
+        raise Problem(
+            f"it compiles on Linux on x86_64 only, for both architectures, and this is {here}: give"
+            " `rapid layer build` a release's archive by --interpreter FILE, or --interpreter uv"
+        )
     missing = {package for tool, package in _TOOLS.items() if not shutil.which(tool)}
     if not _libgcc("x86_64"):
         missing.add("gcc")

@@ -38,7 +38,9 @@ def find(component: Component, folder: Path) -> Source:
 
 
 def fetch(manifest: Manifest, folder: Path) -> None:
-    """Download every component's archive that is not there yet, and check it where its SHA-256 is recorded.
+    """Download every component's archive that is not there yet, and check it against the recorded SHA-256.
+
+    CPython's is checked where it is recorded: its newest patch release is newer than this project.
 
     Raises:
         Problem: If one cannot be fetched, or is not what was recorded.
@@ -46,6 +48,8 @@ def fetch(manifest: Manifest, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for component in manifest.components:
         version = _newest(component) if component.key == "cpython" else component.version
+        if component.key != "cpython" and version not in component.sha256:
+            raise Problem(f"sources.toml records no SHA-256 of {component.name} {version}: record it first")
         target = folder / component.archive.format(version=version)
         if not target.exists():
             partial = target.with_name(f".{target.name}.{os.getpid()}")
