@@ -48,7 +48,9 @@ clean() {
     podman image prune --force >/dev/null 2>&1 || :
     for name in "${namespaces[@]}"; do ip netns delete "$name" 2>/dev/null || :; done
     umount "$cache/images/overlay" 2>/dev/null || :
-    rm -rf --one-file-system "$scratch"
+    # podman leaves the groups of its containers' parents, empty; those that are in use stay.
+    find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || :
+    rm -rf --one-file-system "$scratch" "$state"
 }
 trap clean EXIT
 
