@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from tests.support import Starter
 
-#: `{action}` is what the function's handler of SIGTERM does. An event is a file to wait for.
+#: `{action}` is what the function's handler of SIGTERM does. An event is a file to wait for. What it says
+#: when it waits is no print: a signal's handler that interrupts one may not print itself (CPython's rule).
 SOURCE: Final = """
 import atexit, os, signal, sys, time
 
@@ -27,7 +28,7 @@ signal.signal(signal.SIGTERM, terminate)
 
 def handler(event, context):
     if event:
-        print("waiting")
+        os.write(1, b"waiting\\n")
         while not os.path.exists(event):
             time.sleep(0.01)
     return "answered"

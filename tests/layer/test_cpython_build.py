@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -12,6 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD = ROOT / "layer/cpython/build"
+TOOLS = ("make", "gcc", "aarch64-linux-gnu-gcc", "perl", "tclsh", "patch", "tar", "xz", "bzip2", "strip")
+MISSING = [tool for tool in TOOLS if not shutil.which(tool)]
+needs_tools = pytest.mark.skipif(bool(MISSING), reason=f"not on this machine: {', '.join(MISSING)}")
 
 
 def build(*arguments: str, cache: Path, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -51,12 +55,14 @@ def test_missing_tools_are_named_by_their_packages(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@needs_tools
 def test_missing_folder_of_sources(tmp_path: Path) -> None:
     """A folder of sources that is not there is named."""
     done = build("3.13", "--sources", f"{tmp_path}/none", cache=tmp_path)
     assert (done.returncode, done.stderr) == (1, f"build: --sources {tmp_path}/none is no folder\n")
 
 
+@needs_tools
 def test_missing_archive_of_sources(tmp_path: Path) -> None:
     """The first archive that is not in the folder is named, and how to get it."""
     done = build("3.14", "--sources", str(tmp_path), cache=tmp_path / "cache")
@@ -66,6 +72,7 @@ def test_missing_archive_of_sources(tmp_path: Path) -> None:
     )
 
 
+@needs_tools
 def test_changed_archive_is_refused(tmp_path: Path) -> None:
     """An archive that is not what sources.toml has recorded is not compiled."""
     for name in (
@@ -80,6 +87,7 @@ def test_changed_archive_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@needs_tools
 @pytest.mark.skipif(not os.path.exists("/etc/debian_version"), reason="only Debian has source packages")
 def test_version_that_debian_has_not(tmp_path: Path) -> None:
     """A version without a source package, or whose files are gone, is refused, with what to do."""
@@ -90,6 +98,7 @@ def test_version_that_debian_has_not(tmp_path: Path) -> None:
     assert "--sources DIR" in done.stderr
 
 
+@needs_tools
 def test_patch_that_does_not_apply_is_named(tmp_path: Path) -> None:
     """A source that has changed under our patches stops the build, with the patch's name."""
     (tmp_path / "Python-3.13.99").mkdir()
