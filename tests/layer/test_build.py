@@ -57,16 +57,17 @@ def test_modes_and_links_are_in_the_zip_file(built: Workbench) -> None:
     modes = {entry.filename: entry.external_attr >> 16 for entry in built.archive().infolist()}
     run = {name for name, mode in modes.items() if stat.S_ISREG(mode) and mode & 0o111}
 
-    assert {"bootstrap", f"rapid/bin/python{PYTHON}"} <= run
+    assert {"bootstrap", "rapid/lambda-entrypoint.sh", f"rapid/bin/python{PYTHON}"} <= run
     assert {oct(stat.S_IMODE(modes[name])) for name in run} == {"0o755"}
     assert {oct(stat.S_IMODE(mode)) for name, mode in modes.items() if name not in run} == {"0o644", "0o777"}
     assert [name for name, mode in modes.items() if stat.S_ISLNK(mode)] == ["rapid/bin/python3"]
     assert built.archive().read("rapid/bin/python3").decode() == f"python{PYTHON}"
 
 
-def test_bootstrap_names_the_interpreter(built: Workbench) -> None:
-    """Its first line is the layer's own interpreter, and no shell."""
-    first = built.archive().read("bootstrap").splitlines()[0]
+@pytest.mark.parametrize("script", ["bootstrap", "rapid/lambda-entrypoint.sh"])
+def test_what_starts_names_the_interpreter(built: Workbench, script: str) -> None:
+    """The first line is the layer's own interpreter, not a link to it, and no shell."""
+    first = built.archive().read(script).splitlines()[0]
     assert first == f"#!/opt/rapid/bin/python{PYTHON} -S".encode()
 
 

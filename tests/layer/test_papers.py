@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.layer.workbench import NAME, PYTHON, RUNTIME, SITE
+from tests.layer.workbench import LOCAL_HEADER, NAME, PYTHON, RUNTIME, SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,7 @@ def test_the_manifest_inside_says_the_same(built: Workbench) -> None:
     inside = json.loads(built.archive().read("rapid/manifest.json"))
     beside = manifest_of(built)
 
+    assert beside["interpreter"].pop("origin") == "directory"
     assert inside == {key: beside[key] for key in inside}
     assert set(beside) - set(inside) == {"sizes", "zip", "files"}
     assert str(built.folder) not in json.dumps(beside)
@@ -110,6 +111,23 @@ def test_a_locked_layer_is_the_same(bench: Workbench) -> None:
 
 
 @pytest.mark.slow
+def test_a_manifest_is_all_that_a_locked_layer_needs(bench: Workbench) -> None:
+    """Runtime, architecture and Python are the manifest's; where the interpreter lies is of no account."""
+    bench.make_interpreter(prefix="/install")
+    first = bench.build("--runtime", "provided.al2", out="one")
+    name = NAME.replace(RUNTIME, "provided.al2")
+    archive = bench.make_archive(bench.folder / "elsewhere/python.tar.gz")
+    done = bench.rapid(
+        "build", "--locked", f"one/{name}.manifest.json", "--interpreter", archive, "--out", "two", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    second = json.loads(done.stdout)
+
+    assert (second["name"], second["zip"]["sha256"]) == (name, first["zip"]["sha256"])
+    assert (first["interpreter"]["origin"], second["interpreter"]["origin"]) == ("directory", "archive")
+
+
+@pytest.mark.slow
 def test_a_lock_refuses_another_interpreter(bench: Workbench) -> None:
     """The same version with another content is another interpreter."""
     bench.build()
@@ -133,9 +151,25 @@ def test_a_lock_refuses_another_wheel(bench: Workbench) -> None:
         ("rapid_client", {"version": "0.0.1", "sha256": "ab" * 32}, "has rapid_client 0.0.1 (abababababab)"),
         ("runtime", "provided.al2", f"the manifest is of {NAME}, and this would be {NAME}"),
         ("schema", 99, "is no manifest of a layer that this version of rapid_client reads"),
-        ("runtime", "x", "is no manifest of a layer that this version of rapid_client reads"),
+        *(
+            (key, value, "is no manifest of a layer that this version of rapid_client reads")
+            for key, value in (
+                ("runtime", "x"),
+                ("runtime", ["x"]),
+                ("python", None),
+                ("name", 1),
+                ("packages", [{"name": "x"}]),
+                ("packages", "x"),
+                ("files", [1]),
+                ("core", [{}]),
+                ("zip", {"sha256": 1}),
+                ("interpreter", []),
+                ("interpreter", {"sha256": "x", "version": "3"}),
+                ("rapid_client", {"sha256": "x"}),
+                ("tools", None),
+            )
+        ),
     ],
-    ids=["rapid_client", "runtime", "schema", "unknown"],
 )
 def test_a_lock_that_is_for_something_else(built: Workbench, key: str, value: object, why: str) -> None:
     """A manifest of another layer, or of another rapid_client, is refused."""
@@ -143,6 +177,16 @@ def test_a_lock_that_is_for_something_else(built: Workbench, key: str, value: ob
     path = built.write("changed.json", json.dumps(changed))
 
     assert why in locked(built, path)
+
+
+def test_a_stripped_layer_is_not_repeated_unstripped(built: Workbench) -> None:
+    """What cannot give the same bytes is refused before anything is built."""
+    stripped = {**manifest_of(built), "tools": {"strip": "GNU strip"}}
+    path = built.write("stripped.json", json.dumps(stripped))
+    done = built.rapid("build", "--locked", path, "--no-strip", "--out", "again")
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "--no-strip does not go with --locked: the layer to repeat was stripped" in done.stderr
 
 
 def test_a_layer_is_verified(built: Workbench) -> None:
@@ -172,6 +216,16 @@ def changed(name: str, data: bytes | None, mode: int = 0o100644) -> Callable[[Pa
     return copy
 
 
+def flip(source: Path, target: Path) -> None:
+    """Copy a zip file with a byte of its first compressed file flipped."""
+    data = bytearray(source.read_bytes())
+    with zipfile.ZipFile(source) as archive:
+        entry = next(entry for entry in archive.infolist() if entry.compress_type == zipfile.ZIP_DEFLATED)
+    start = entry.header_offset + LOCAL_HEADER + len(entry.filename.encode())
+    data[start + entry.compress_size // 2] ^= 0xFF
+    target.write_bytes(data)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -184,8 +238,9 @@ def changed(name: str, data: bytes | None, mode: int = 0o100644) -> Callable[[Pa
         (changed("rapid/more", b""), "rapid/more is in the zip file only"),
         (changed(f"{SITE}/shop/data.txt", b"data"), "has the SHA-256"),
         (lambda _, target: target.write_bytes(b"PK"), "is no zip file, or damaged"),
+        (flip, "is no zip file, or damaged"),
     ],
-    ids=["content", "mode", "missing", "more", "packed anew", "damaged"],
+    ids=["content", "mode", "missing", "more", "packed anew", "cut", "flipped"],
 )
 def test_a_changed_layer_is_found_out(
     built: Workbench, tmp_path: Path, change: Callable[[Path, Path], None], why: str

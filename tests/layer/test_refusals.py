@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from tests.layer.elves import make_elf
-from tests.layer.workbench import DIGITS, MANAGED, PYTHON, RUNTIME
+from tests.layer.workbench import DIGITS, LOCAL_HEADER, MANAGED, PYTHON, RUNTIME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,14 @@ def test_what_cannot_be_had_is_named(bench: Workbench, arguments: list[str], why
 def test_a_wrong_command_line_is_named(bench: Workbench, arguments: list[str], why: str) -> None:
     """What nobody can build ends with 2, as a wrong command line does everywhere."""
     assert why in refused(bench, *arguments, code=2)
+
+
+def test_a_layer_for_nothing(bench: Workbench) -> None:
+    """Without a runtime, and a manifest to take it from, the line names both options."""
+    done = bench.rapid("build")
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "Missing option '--runtime', or '--locked' with a layer to repeat" in done.stderr
 
 
 def test_an_interpreter_for_a_newer_glibc(bench: Workbench) -> None:
@@ -206,6 +215,32 @@ def test_an_interpreter_that_is_no_binary(bench: Workbench) -> None:
 def test_an_archive_that_is_none(bench: Workbench) -> None:
     """A file that is no archive is named."""
     assert "cannot be unpacked" in refused(bench, "--interpreter", bench.write("python.tar.gz", "nothing"))
+
+
+@pytest.mark.parametrize("suffix", ["gz", "xz", "bz2"])
+def test_an_archive_that_is_damaged(bench: Workbench, suffix: str) -> None:
+    """One whose compressed data are wrong in the middle is named like one that is none."""
+    path = bench.folder / f"python.tar.{suffix}"
+    with tarfile.open(path, f"w:{suffix}") as archive:  # type: ignore[call-overload]
+        archive.add(bench.tree, "python")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 9] = bytes(9)
+    path.write_bytes(data)
+
+    assert f"{path} cannot be unpacked: " in refused(bench, "--interpreter", path)
+
+
+@pytest.mark.slow
+def test_a_wheel_that_is_damaged(bench: Workbench) -> None:
+    """A wheel whose compressed data are wrong is named."""
+    path = bench.make_wheel("native", "1.0", {"native.py": "X = 1\n" * 99}, tag=ARM)
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo("native.py")
+    data = bytearray(path.read_bytes())
+    data[entry.header_offset + LOCAL_HEADER + len("native.py") + 2] ^= 0xFF
+    path.write_bytes(data)
+
+    assert "native-1.0-" in refused(bench, "--with", "native")
 
 
 def test_an_archive_that_writes_elsewhere(bench: Workbench) -> None:

@@ -26,6 +26,8 @@ MANAGED: Final = f"python{PYTHON}"
 NAME: Final = f"rapid-{RUNTIME}-python{PYTHON}-arm64"
 LIBRARY: Final = f"rapid/lib/python{PYTHON}"
 SITE: Final = f"{LIBRARY}/site-packages"
+#: The size of what precedes a file's name in a zip file, in bytes.
+LOCAL_HEADER: Final = 30
 #: Without it uv does not know the settings for what they are.
 HEADER: Final = "# system configuration generated and used by the sysconfig module\n"
 #: A standard library in small: what stays, and what goes.

@@ -22,13 +22,11 @@ def layer() -> None:
 @layer.command()
 @click.option(
     "--runtime",
-    required=True,
     metavar="NAME",
-    help="The Lambda runtime: provided.al2, provided.al2023, or python3.11 to python3.15.",
+    help="The Lambda runtime: provided.al2, provided.al2023, or python3.11 to python3.15."
+    " [required without --locked]",
 )
-@click.option(
-    "--arch", default="x86_64", show_default=True, metavar="ARCH", help="The architecture: x86_64 or arm64."
-)
+@click.option("--arch", metavar="ARCH", help="The architecture: x86_64 or arm64. [default: x86_64]")
 @click.option(
     "--python",
     metavar="X.Y",
@@ -70,7 +68,7 @@ def layer() -> None:
     "--locked",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="MANIFEST",
-    help="Repeat the layer of this manifest: the same interpreter, the same wheels.",
+    help="Repeat the layer of this manifest: the same runtime, architecture, interpreter and wheels.",
 )
 @click.option(
     "--strip/--no-strip", default=True, help="Take debugging information out of binaries. [default: yes]"

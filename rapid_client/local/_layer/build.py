@@ -139,7 +139,7 @@ def build(order: Order, clock: Clock) -> Built:
         contents["absent"] = parts.absent
         contents["notes"] = [*parts.absent, *parts.notes, *findings.notes]
         contents["tools"] = manifests.tools(parts.compiler.version, strip)
-        stage.put(MANIFEST, "manifest", manifests.encode(contents))
+        stage.put(MANIFEST, "manifest", manifests.encode(manifests.inside(contents)))
         check_size(stage.root)
         return _write(order, stage, contents, clock)
 
@@ -191,7 +191,7 @@ def _packages(order: Order, scratch: Path) -> tuple[list[Wheel], list[Wheel], li
         taken |= {"tzdata"}
     names = [name for name in CORE if name not in taken]
     core, said = fetch_core(names, target, scratch / "core") if names else ([], [])
-    said += [f"{name} was left out" for name in sorted(order.without)]
+    said += [f"{name} was left out" for name in sorted(order.without - {wheel.name for wheel in others})]
     return core, others, said
 
 

@@ -17,27 +17,32 @@ from rapid_client.local._layer.verify import verify
 from rapid_client.local._layer.view import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rapid_client.local._layer.build import Built, Order
+    from rapid_client.local._layer.manifest import Manifest
 
 __all__ = ["build", "read_order", "show", "summary", "verified"]
 
 
-def read_order(runtime: str, arch: str, python: str | None, **settings: Any) -> Order:
-    """Return what the command line asks for.
+def read_order(runtime: str | None, arch: str | None, python: str | None, **settings: Any) -> Order:
+    """Return what the command line asks for; what it leaves open is the locked layer's, if there is one.
 
     Raises:
+        LayerError: If the manifest of a locked layer is none.
         OrderError: If there is no such runtime, architecture or Python.
         click.UsageError: If options do not go together.
     """
-    target = choose_target(runtime, arch, python)
-    locked = settings.pop("locked")
-    for option, name in (("--with", "extras"), ("--requirements", "requirements"), ("--without", "without")):
-        if locked is not None and settings[name]:
-            raise click.UsageError(
-                f"{option} does not go with --locked: the manifest says what is in the layer"
-            )
+    path = settings.pop("locked")
+    lock = None if path is None else read_manifest(path)
+    if lock is not None:
+        _check_lock(lock, settings)
+        known = target_of(lock)
+        runtime, arch, python = runtime or known.runtime, arch or known.arch, python or known.python
+    if runtime is None:
+        raise click.UsageError("Missing option '--runtime', or '--locked' with a layer to repeat.")
+    target = choose_target(runtime, arch or "x86_64", python)
     if target.managed and settings["interpreter"] != OWN:
         raise click.UsageError(
             f"--interpreter does not go with --runtime {runtime}: AWS brings the interpreter"
@@ -45,7 +50,18 @@ def read_order(runtime: str, arch: str, python: str | None, **settings: Any) -> 
     for text in settings["extras"]:
         _check_requirement(text)
     settings["without"] = frozenset(settings["without"])
-    return builder.Order(target, locked=locked and read_manifest(locked), **settings)
+    return builder.Order(target, locked=lock, **settings)
+
+
+def _check_lock(lock: Manifest, settings: Mapping[str, Any]) -> None:
+    """Refuse what would make another layer than the one to repeat."""
+    for option, name in (("--with", "extras"), ("--requirements", "requirements"), ("--without", "without")):
+        if settings[name]:
+            raise click.UsageError(
+                f"{option} does not go with --locked: the manifest says what is in the layer"
+            )
+    if not settings["strip"] and lock["tools"].get("strip") is not None:
+        raise click.UsageError("--no-strip does not go with --locked: the layer to repeat was stripped")
 
 
 def build(order: Order) -> tuple[Built, dict[str, float]]:
@@ -59,7 +75,7 @@ def build(order: Order) -> tuple[Built, dict[str, float]]:
         return builder.build(order, clock), clock.seconds
     except OSError as exc:
         place = exc.filename or order.out
-        raise LayerError(f"the layer cannot be written: {place}: {exc.strerror}") from None
+        raise LayerError(f"the layer cannot be written: {place}: {exc.strerror or exc}") from None
 
 
 def summary(built: Built, seconds: dict[str, float]) -> bytes:

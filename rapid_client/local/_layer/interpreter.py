@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -109,8 +111,8 @@ def unpack(path: Path, folder: Path) -> Path:
     try:
         with tarfile.open(path) as archive:
             archive.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as exc:
-        reason = str(exc).splitlines()[0].rstrip(":")
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, OSError, EOFError) as exc:
+        reason = (str(exc) or type(exc).__name__).splitlines()[0].rstrip(":")
         raise LayerError(f"{path} cannot be unpacked: {reason}") from None
     return folder
 

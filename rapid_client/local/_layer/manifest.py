@@ -102,6 +102,14 @@ def encode(manifest: Manifest) -> bytes:
     return json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
+def inside(manifest: Manifest) -> Manifest:
+    """Return what the layer itself has of it: not where the interpreter came from, which changes no byte."""
+    if "interpreter" not in manifest:
+        return manifest
+    kept = {key: value for key, value in manifest["interpreter"].items() if key != "origin"}
+    return {**manifest, "interpreter": kept}
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest that lies beside a layer.
 
@@ -124,17 +132,26 @@ def _complete(manifest: Manifest) -> bool:
     known = (("runtime", RUNTIMES), ("arch", MACHINES), ("python", MAGIC))
     lists: tuple[str, ...] = ("packages", "files", "core", "absent")
     objects: tuple[str, ...] = ("zip", "rapid_client", "tools")
-    if not all(manifest.get(key) in values for key, values in known):
+    if not all(_texts(manifest, key) and manifest[key] in values for key, values in known):
         return False
     if not target_of(manifest).managed:
         objects += ("interpreter",)
     return (
         all(isinstance(manifest.get(key), list) for key in lists)
         and all(isinstance(manifest.get(key), dict) for key in objects)
-        and all({"name", "version", "sha256"} <= set(package) for package in manifest["packages"])
-        and all({"path", "mode", "sha256"} <= set(entry) for entry in manifest["files"])
-        and all("sha256" in manifest[key] for key in objects if key != "tools")
+        and all(_texts(package, "name", "version", "sha256") for package in manifest["packages"])
+        and all(_texts(entry, "path", "mode", "sha256") for entry in manifest["files"])
+        and all(isinstance(name, str) for key in ("core", "absent") for name in manifest[key])
+        and all(_texts(manifest[key], "sha256") for key in objects if key != "tools")
+        and _texts(manifest, "name")
+        and _texts(manifest["rapid_client"], "version")
+        and ("interpreter" not in objects or _texts(manifest["interpreter"], "version", "origin"))
     )
+
+
+def _texts(value: object, *keys: str) -> bool:
+    """Whether it is an object that has a text for each key."""
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in keys)
 
 
 def target_of(manifest: Manifest) -> Target:

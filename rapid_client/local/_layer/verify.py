@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from rapid_client.local._layer.checks import Findings, check_binaries, inspect
@@ -32,13 +33,14 @@ def verify(path: Path, manifest: Path) -> tuple[Manifest, Findings]:
     """
     said = read_manifest(manifest)
     try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        # What differs in it is of more use than that it does.
         with zipfile.ZipFile(path) as archive:
             found = _compare(archive, said)
-    except zipfile.BadZipFile as exc:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
         raise LayerError(f"{path} is no zip file, or damaged: {exc}") from None
     except OSError as exc:
-        raise LayerError(f"{path} cannot be read: {exc.strerror}") from None
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        raise LayerError(f"{path} cannot be read: {exc.strerror or exc}") from None
     if digest != said["zip"]["sha256"]:
         raise LayerError(f"{path} has the SHA-256 {digest}, and its manifest says {said['zip']['sha256']}")
     return said, check_binaries(found, target_of(said))

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,8 @@ CORE: Final = {
 #: The oldest glibc that wheels are made for, and the names that some had before they had glibc's version.
 OLDEST: Final = {"x86_64": 5, "aarch64": 17}
 LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+#: What reading a damaged zip file raises.
+DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 NO_WHEEL: Final = "No matching distribution found for "
 
 
@@ -127,7 +130,7 @@ def read_wheel(path: Path) -> Wheel:
                 each for each in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each)
             )
             metadata, _ = parse_email(archive.read(inner))
-    except (InvalidWheelFilename, StopIteration, zipfile.BadZipFile) as exc:
+    except (InvalidWheelFilename, StopIteration, *DAMAGED) as exc:
         raise LayerError(f"{path.name} is no valid wheel: {str(exc) or 'it has no metadata'}") from None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Wheel(canonicalize_name(name), str(version), path, digest, _licence(metadata))
@@ -138,11 +141,22 @@ def unpack(wheel: Wheel, folder: Path) -> list[Path]:
 
     Returns:
         The paths of its files, relative to the folder.
+
+    Raises:
+        LayerError: If it is damaged, or would write elsewhere.
     """
+    try:
+        return _unpack(wheel, folder)
+    except DAMAGED as exc:
+        raise LayerError(f"{wheel.path.name} is damaged: {exc}") from None
+
+
+def _unpack(wheel: Wheel, folder: Path) -> list[Path]:
     files = []
+    data = "-".join(wheel.path.name.split("-")[:2]) + ".data"
     with zipfile.ZipFile(wheel.path) as archive:
         for entry in archive.infolist():
-            place = None if entry.is_dir() else _place(entry.filename)
+            place = None if entry.is_dir() else _place(entry.filename, data)
             if place is None:
                 continue
             path = folder / place
@@ -153,8 +167,8 @@ def unpack(wheel: Wheel, folder: Path) -> list[Path]:
     return files
 
 
-def _place(name: str) -> Path | None:
-    """Return where a wheel's file goes; None for what a function does not need.
+def _place(name: str, data: str) -> Path | None:
+    """Return where a wheel's file goes, *data* being its folder of schemes; None for what is not needed.
 
     Raises:
         LayerError: If that would be outside.
@@ -162,7 +176,7 @@ def _place(name: str) -> Path | None:
     parts = Path(name).parts
     if Path(name).is_absolute() or ".." in parts:
         raise LayerError(f"a wheel has a file {name!r}, which would not stay in its folder")
-    if parts[0].endswith(".data"):
+    if len(parts) > 2 and parts[0] == data:
         return Path(*parts[2:]) if parts[1] in {"purelib", "platlib"} else None
     dist_info = len(parts) == 2 and parts[0].endswith(".dist-info")
     return None if dist_info and parts[1].startswith("RECORD") else Path(name)
