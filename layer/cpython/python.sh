@@ -6,6 +6,7 @@
 #     SOURCE    the unpacked, patched source tree; it is compiled inside itself, so that every path in it is relative
 #     DESTDIR   where the result goes
 #     JOBS      how many compilers at once
+#     TRAINING  the program that the profile is made by
 #     OPTIMISE  none; pgo: train here; or the path of a profile that another build has left (code.profclangd)
 #     BUILD_PYTHON  an interpreter of exactly this version that runs here, when HOST is another architecture
 # and has the compiler wrappers zclang, zar, zranlib and llvm-profdata on PATH; zclang knows where the libraries are.
@@ -34,6 +35,7 @@ options=(
     LIBZSTD_CFLAGS=" " LIBZSTD_LIBS=-lzstd
 )
 [ "$minor" -lt 13 ] || options+=(--without-mimalloc)  # only free-threaded builds use it
+[ "$minor" -lt 15 ] || options+=(--without-frame-pointers)  # as zclang, whose option its own would undo
 if [ "$HOST" != x86_64-linux-gnu ]; then
     # What configure cannot find out without running it, and guesses wrong.
     options+=(
@@ -48,15 +50,16 @@ fi
 # holds one is copied.
 cflags="-O3 -g0 -ffunction-sections -fdata-sections"
 if [ "$OPTIMISE" = pgo ]; then
-    # What a function does: JSON, text, dictionaries, classes, generators, hashes, dates. Not test_math and test_class,
-    # which fail with this compiler; nothing that starts processes or waits.
+    # What functions do: train.py's programs, then tests of JSON, text, dictionaries, classes, generators, hashes, dates. Not
+    # test_math and test_class, which fail with this compiler; nothing that starts processes or waits.
     tests=(
         test_json test_re test_list test_dict test_set test_str test_bytes test_collections test_functools test_itertools
         test_dataclasses test_asyncio.test_events test_decimal test_struct test_pickle test_datetime test_long test_float
         test_generators test_coroutines test_descr test_operator test_base64 test_hashlib test_sqlite3.test_dbapi
         test_xml_etree test_email test_urlparse
     )
-    options+=(--enable-optimizations "PROFILE_TASK=-m test --pgo ${tests[*]}")
+    options+=(--enable-optimizations "PROFILE_TASK=train.py ${tests[*]}")
+    cp "$TRAINING" train.py
 elif [ "$OPTIMISE" != none ]; then
     cp "$OPTIMISE" code.profclangd
     cflags="$cflags -fprofile-instr-use=code.profclangd -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date -Wno-backend-plugin"

@@ -107,7 +107,7 @@ def base(job: Job) -> Path:
     prebuilt = libraries(job)
     native = base(job.native) if job.arch != "x86_64" else None
     made_from = [job.arch, str(job.pgo), prebuilt.name, native.name if native else ""]
-    key = _key(["python.sh", *_SCRIPTS], made_from, job.sources[:1])
+    key = _key(["python.sh", "train.py", *_SCRIPTS], made_from, job.sources[:1])
     target = job.cache / f"base-{job.minor}-{job.arch}-{key}"
     if target.exists():
         return target
@@ -124,7 +124,7 @@ def base(job: Job) -> Path:
             "python.sh", tools.environ(
                 MINOR=job.minor, SOURCE=str(source), DESTDIR=str(work / "installed"), PREFIX=str(prebuilt),
                 BUILD_PYTHON=str(native / "python/bin/python3") if native else "", OPTIMISE=optimise,
-                JOBS=_jobs(), SOURCE_DATE_EPOCH=str(_time(source)),
+                JOBS=_jobs(), TRAINING=str(HERE / "train.py"), SOURCE_DATE_EPOCH=str(_time(source)),
             ),
         )  # fmt: skip
         _keep(job, work, folder, prebuilt)
