@@ -79,7 +79,9 @@ def test_a_users_packages_keep_their_sources(tmp_path: Path) -> None:
     bench = Workbench(tmp_path)
     bench.make_core()
     bench.make_wheel("shop", "1.0", {"shop.py": "X = 1\n"})
-    done = bench.rapid("build", "--runtime", MANAGED, "--with", "shop", "--no-strip")
+    bench.make_wheel("urllib3", "2.0", {"urllib3.py": "X = 1\n"})
+    done = bench.rapid("build", "--runtime", MANAGED, "--with", "shop", "--with", "urllib3", "--no-strip")
 
     assert done.returncode == 0, done.stderr
     assert "rapid/lib/shop.py" in bench.archive(name=NAME).namelist()
+    assert "note: urllib3: AWS's own comes before this layer's" in done.stderr

@@ -67,6 +67,7 @@ def test_the_bill_of_materials_lists_everything(built: Workbench) -> None:
     source = parts["zlib"]["externalReferences"][0]
     assert (source["url"], source["hashes"][0]["content"]) == ("https://example.org/zlib.tar.gz", "0" * 64)
     assert parts["zlib"]["purl"] == "pkg:deb/debian/zlib@1.3.1-1"
+    assert parts["CPython"]["purl"] == f"pkg:generic/cpython@{PYTHON}.5"
     assert parts["zlib"]["properties"] == [{"name": "rapid:patch", "value": "a.patch"}]
 
 
@@ -125,6 +126,21 @@ def test_a_manifest_is_all_that_a_locked_layer_needs(bench: Workbench) -> None:
 
     assert (second["name"], second["zip"]["sha256"]) == (name, first["zip"]["sha256"])
     assert (first["interpreter"]["origin"], second["interpreter"]["origin"]) == ("directory", "archive")
+
+
+@pytest.mark.slow
+def test_a_locked_layer_made_by_other_tools_says_so(bench: Workbench) -> None:
+    """The versions are the same, the bytes are not: a note has what made the others."""
+    bench.build(out="one")
+    path = bench.folder / "one" / f"{NAME}.manifest.json"
+    lock = json.loads(path.read_bytes())
+    lock["tools"]["zlib"], lock["zip"]["sha256"] = "1.0", "ab" * 32
+    path.write_text(json.dumps(lock))
+
+    notes = bench.build("--locked", path, out="two")["notes"]
+    assert any(
+        "not the same bytes as the locked layer" in note and "zlib 1.0, here " in note for note in notes
+    )
 
 
 @pytest.mark.slow

@@ -205,6 +205,39 @@ def test_an_interpreter_of_which_nothing_is_known(bench: Workbench) -> None:
     assert f"which release of Python {PYTHON}" in refused(bench)
 
 
+@pytest.mark.slow
+def test_an_interpreter_with_a_package_url_that_is_none(bench: Workbench) -> None:
+    """What the bill of materials cannot hold is named, and nothing is left of the layer."""
+    component = {"name": "zlib", "version": "1", "package": "https://example.org/zlib.tar.gz"}
+    bench.make_interpreter(components=[component])
+
+    assert "has package 'https://example.org/zlib.tar.gz' for zlib, which is no package URL" in refused(bench)
+
+
+@pytest.mark.slow
+def test_a_requirement_that_is_a_folder(bench: Workbench) -> None:
+    """Of a folder with a project pip keeps no file; the layer would be without it."""
+    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    backend = """
+        import zipfile
+        def prepare_metadata_for_build_wheel(folder, settings=None):
+            import os
+            os.mkdir(folder + "/local-1.0.dist-info")
+            with open(folder + "/local-1.0.dist-info/METADATA", "w") as file:
+                file.write("Metadata-Version: 2.1\\nName: local\\nVersion: 1.0\\n")
+            return "local-1.0.dist-info"
+        def build_wheel(folder, settings=None, metadata=None):
+            raise SystemExit("never asked for")
+        """
+    bench.write("src/pyproject.toml", project + '[project]\nname = "local"\nversion = "1.0"\n')
+    bench.write("src/backend.py", backend)
+    requirements = bench.write("requirements.txt", f"{bench.folder}/src\n")
+
+    assert "local is a folder: build a wheel of it by `pip wheel`" in refused(
+        bench, "--requirements", requirements
+    )
+
+
 def test_an_interpreter_that_is_no_binary(bench: Workbench) -> None:
     """A script in the interpreter's place is refused."""
     bench.make_interpreter(elf=b"#!/bin/sh\n")

@@ -8,7 +8,7 @@ import platform
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from rapid_client.local._layer.runtimes import Target
 
 MANIFEST: Final = "rapid/manifest.json"
+#: What AWS's managed runtimes bring besides the standard library: the SDK, and what it needs.
+AWS_HAS: Final = frozenset(
+    {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
+    | {"awslambdaric", "simplejson"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,7 @@ def _fill(order: Order, stage: Stage, scratch: Path, clock: Clock) -> tuple[_Par
         _refuse_broken(compiler.compile([*library, *runtime]))
     with clock.step("packages"):
         core, others, said = _packages(order, scratch)
+        notes += _outdone(others) if target.managed else []
     with clock.step("bytecode"):
         flat = tree.add_packages(stage, core, sources=not target.managed)
         compiler.compile([*flat, *tree.add_packages(stage, others, sources=True)])
@@ -193,6 +199,16 @@ def _packages(order: Order, scratch: Path) -> tuple[list[Wheel], list[Wheel], li
     core, said = fetch_core(names, target, scratch / "core") if names else ([], [])
     said += [f"{name} was left out" for name in sorted(order.without - {wheel.name for wheel in others})]
     return core, others, said
+
+
+def _outdone(wheels: list[Wheel]) -> list[str]:
+    """Return what is to be said about packages that AWS's managed runtimes have: its own come first."""
+    names = [wheel.name for wheel in wheels if wheel.name in AWS_HAS]
+    note = (
+        f"{', '.join(names)}: AWS's own comes before this layer's; to replace it, put it into the function's"
+        " package, or into a layer of your own below python/"
+    )
+    return [note] if names else []
 
 
 def _first(target: Target, interpreter: Interpreter | None, scratch: Path) -> Iterator[Path]:
@@ -247,32 +263,46 @@ def _strip(order: Order, stage: Stage, parts: _Parts, clock: Clock) -> str | Non
 
 
 def _write(order: Order, stage: Stage, contents: manifests.Manifest, clock: Clock) -> Built:
-    """Write the results, each of them whole or not at all."""
+    """Write the results: all of them, or none."""
     # deferred: 1.7 s, which jsonschema takes to be imported, and a refusal needs none
     from rapid_client.local._layer.sbom import make_sbom  # noqa: PLC0415 - as above
 
     out, name = order.out, order.target.name
     out.mkdir(parents=True, exist_ok=True)
     zipped = out / f"{name}.zip"
-    with clock.step("zip"), _replacing(zipped) as path:
-        entries = write_zip(stage.root, path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        size = path.stat().st_size
-    contents["sizes"] = {"zipped": size, **manifests.sizes(entries, stage.owners)}
-    contents["zip"] = {"name": zipped.name, "size": size, "sha256": digest}
-    if size > MOST_DIRECT:
-        contents["notes"].append(
-            f"the zip file has {size:,} bytes, above {MOST_DIRECT:,} it must go through S3"
-        )
-    with clock.step("bill of materials"), _replacing(out / f"{name}.cdx.json") as path:
-        path.write_bytes(make_sbom(contents))
-    contents["files"] = manifests.files(entries)
-    with _replacing(out / f"{name}.manifest.json") as path:
+    with ExitStack() as results:
+        with clock.step("zip"):
+            path = results.enter_context(_replacing(zipped))
+            entries = write_zip(stage.root, path)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            size = path.stat().st_size
+        contents["sizes"] = {"zipped": size, **manifests.sizes(entries, stage.owners)}
+        contents["zip"] = {"name": zipped.name, "size": size, "sha256": digest}
+        contents["notes"] += _remarks(order, contents)
+        with clock.step("bill of materials"):
+            results.enter_context(_replacing(out / f"{name}.cdx.json")).write_bytes(make_sbom(contents))
+        contents["files"] = manifests.files(entries)
+        path = results.enter_context(_replacing(out / f"{name}.manifest.json"))
         path.write_bytes(manifests.encode(contents))
     if order.tree:
         with clock.step("tree"):
             _copy_tree(stage.root, out / name)
     return Built(zipped, out / f"{name}.manifest.json", out / f"{name}.cdx.json", contents)
+
+
+def _remarks(order: Order, contents: manifests.Manifest) -> list[str]:
+    """Return what is to be said about the finished zip file."""
+    said, size = [], contents["zip"]["size"]
+    if size > MOST_DIRECT:
+        said.append(f"the zip file has {size:,} bytes, above {MOST_DIRECT:,} it must go through S3")
+    if order.locked is not None and order.locked["zip"]["sha256"] != contents["zip"]["sha256"]:
+        here, there = contents["tools"], order.locked["tools"]
+        tools = [f"{key} {there.get(key)}, here {here[key]}" for key in here if here[key] != there.get(key)]
+        said.append(
+            "the same versions, and not the same bytes as the locked layer, which was made by"
+            f" {'; '.join(tools) or 'something else'}"
+        )
+    return said
 
 
 @contextmanager

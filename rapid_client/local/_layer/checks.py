@@ -103,7 +103,9 @@ def check_binaries(found: Iterable[tuple[str, Elf | None]], target: Target) -> F
         check_system(path, elf, target)
         for name in sorted(set(elf.needed) - present):
             if path.startswith(f"{target.library}/") or name in OPTIONAL:
-                notes.append(f"{path} needs {name}, which neither the layer nor {target.runtime} has")
+                notes.append(
+                    f"{path} needs {name}, which the layer does not have: see that {target.runtime} does"
+                )
             else:
                 raise LayerError(
                     f"{path} needs the library {name}, which neither the interpreter nor {target.runtime}"

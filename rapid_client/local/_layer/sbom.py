@@ -6,7 +6,6 @@ import os
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
@@ -82,12 +81,11 @@ def _component(entry: Mapping[str, Any], licences: LicenseFactory) -> Component:
         for url in _addresses(entry.get("source"))
     ]
     unknown = [key for key in ("version", "source", "licence") if not entry.get(key)]
-    package, at = entry.get("package"), f"@{version}" if version else ""
     return Component(
         name=name,
         version=version,
         bom_ref=f"cpython/{name}",
-        purl=PackageURL.from_string(package or f"pkg:generic/{quote(name.lower(), safe='')}{at}"),
+        purl=_package_url(entry),
         licenses=[licences.make_from_string(entry["licence"])] if entry.get("licence") else [],
         external_references=source,
         properties=[
@@ -95,6 +93,23 @@ def _component(entry: Mapping[str, Any], licences: LicenseFactory) -> Component:
             *(Property(name="rapid:patch", value=patch) for patch in entry.get("patches", [])),
         ],
     )
+
+
+def _package_url(entry: Mapping[str, Any]) -> PackageURL:
+    """Return the package URL of CPython, or of a library.
+
+    Raises:
+        LayerError: If the interpreter has one that is none.
+    """
+    name, version, package = entry["name"], entry.get("version"), entry.get("package")
+    if not package:
+        return PackageURL("generic", None, name.lower(), version)
+    try:
+        return PackageURL.from_string(package)
+    except ValueError as exc:
+        raise LayerError(
+            f"interpreter.json has package {package!r} for {name}, which is no package URL: {exc}"
+        ) from None
 
 
 def _addresses(source: str | None) -> Iterable[str]:

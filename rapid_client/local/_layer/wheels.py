@@ -38,6 +38,8 @@ OLDEST: Final = {"x86_64": 5, "aarch64": 17}
 LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 #: What reading a damaged zip file raises.
 DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+#: What pip says in the end: the names of the packages, those of folders among them.
+TAKEN: Final = re.compile(r"^Successfully downloaded (.+)$", re.MULTILINE)
 NO_WHEEL: Final = "No matching distribution found for "
 
 
@@ -75,8 +77,8 @@ def fetch(requirements: Iterable[str], target: Target, folder: Path, *options: s
     folder.mkdir()
     wanted = folder.with_suffix(".txt")
     wanted.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
-    fixed = ["--quiet", "--dest", str(folder), "--requirement", str(wanted)]
-    complaint = _pip(["download", *fixed, *options, *_platform(target)], target)
+    fixed = ["--progress-bar=off", "--dest", str(folder), "--requirement", str(wanted)]
+    chosen, complaint = _pip(["download", *fixed, *options, *_platform(target)], target)
     if complaint is not None:
         raise LayerError(f"no wheels for Python {target.python} on {_described(target)}: {complaint}")
     found = sorted(folder.iterdir())
@@ -85,7 +87,15 @@ def fetch(requirements: Iterable[str], target: Target, folder: Path, *options: s
         raise LayerError(
             f"{other} is no wheel: build one of it by `pip wheel`, and name that in the requirements"
         )
-    return sorted(map(read_wheel, found), key=lambda wheel: wheel.name)
+    wheels = sorted(map(read_wheel, found), key=lambda wheel: wheel.name)
+    # pip takes a folder with a project for granted: it keeps no file of it.
+    folders = sorted(chosen - {wheel.name for wheel in wheels})
+    if folders:
+        raise LayerError(
+            f"{', '.join(folders)} is a folder: build a wheel of it by `pip wheel`, and name that in the"
+            " requirements"
+        )
+    return wheels
 
 
 def fetch_locked(packages: Iterable[Mapping[str, str]], target: Target, folder: Path) -> list[Wheel]:
@@ -182,16 +192,17 @@ def _place(name: str, data: str) -> Path | None:
     return None if dist_info and parts[1].startswith("RECORD") else Path(name)
 
 
-def _pip(arguments: list[str], target: Target) -> str | None:
-    """Run pip as if on the target; return what it complains about, None if it succeeds."""
+def _pip(arguments: list[str], target: Target) -> tuple[set[str], str | None]:
+    """Run pip as if on the target; return the packages that it took, or else what it complains about."""
     # -P: a file that is called pip.py beside us is not pip.
     command = [sys.executable, "-P", str(SCRIPT), json.dumps(_conditions(target)), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        return None
+        said = TAKEN.search(done.stdout)
+        return {canonicalize_name(name) for name in said[1].split()} if said else set(), None
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return "; ".join(errors or lines[-1:]) or f"pip ended with exit code {done.returncode}"
+    return set(), "; ".join(errors or lines[-1:]) or f"pip ended with exit code {done.returncode}"
 
 
 def _platform(target: Target) -> list[str]:
