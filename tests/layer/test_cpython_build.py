@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from packageurl import PackageURL
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD = ROOT / "layer/cpython/build"
@@ -96,6 +97,33 @@ def test_version_that_debian_has_not(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "have no source package python3.12 whose files can be fetched" in done.stderr
     assert "--sources DIR" in done.stderr
+
+
+def test_upstreams_archives_are_named_by_package_urls(tmp_path: Path) -> None:
+    """Of CPython the newest in the folder; a library that is not there is Debian's, with Debian's fixes."""
+    for name in ("Python-3.13.9.tar.xz", "Python-3.13.11.tar.xz", "zlib-1.3.1.tar.gz"):
+        (tmp_path / name).write_bytes(b"")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from driver import manifest, upstream\n"
+        "for component in manifest.read('3.13').components:\n"
+        "    found = upstream.find(component, Path(sys.argv[2]))\n"
+        "    print(found and found.package)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script, str(BUILD.parent), str(tmp_path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    urls = [line for line in done.stdout.splitlines() if line != "None"]
+    packages = [PackageURL.from_string(url) for url in urls]
+    assert [(package.name, package.version) for package in packages] == [
+        ("cpython", "3.13.11"),
+        ("zlib", "1.3.1"),
+    ]
+    assert packages[1].qualifiers == {
+        "download_url": "https://github.com/madler/zlib/releases/download/v1.3.1/zlib-1.3.1.tar.gz"
+    }
 
 
 @needs_tools

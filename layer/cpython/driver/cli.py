@@ -86,13 +86,15 @@ def _finish(job: bases.Job, base: Path, mark: str | None, target: Path) -> None:
 
 
 def _gather(manifest: Manifest, folder: str | None, cache: Path) -> tuple[Source, ...]:
-    """Find the sources: upstream's in *folder*, or Debian's, which are fetched once."""
-    if folder is not None:
-        if not os.path.isdir(folder):
-            raise Problem(f"--sources {folder} is no folder")
-        return tuple(upstream.find(component, Path(folder)) for component in manifest.components)
+    """Find the sources: upstream's in *folder*; of what is not there Debian's, which are fetched once."""
+    if folder is not None and not os.path.isdir(folder):
+        raise Problem(f"--sources {folder} is no folder")
     debian = Debian(cache / "debian")
-    return tuple(debian.kept(component) or debian.fetch(component) for component in manifest.components)
+    given = [folder and upstream.find(component, Path(folder)) for component in manifest.components]
+    return tuple(
+        source or debian.kept(component) or debian.fetch(component)
+        for source, component in zip(given, manifest.components, strict=True)
+    )
 
 
 def _scripts() -> str:
@@ -132,10 +134,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--no-frozen", action="store_true", help="with nothing frozen into the executable")
     parser.add_argument(
-        "--sources", metavar="DIR", help="upstream's archives, instead of Debian's source packages"
+        "--sources",
+        metavar="DIR",
+        help="upstream's archives: CPython's, and those of libraries that are there; else Debian's packages",
     )
     parser.add_argument(
-        "--fetch-upstream", metavar="DIR", help="download upstream's archives into DIR, and no more"
+        "--fetch-upstream",
+        metavar="DIR",
+        help="download CPython's newest patch release into DIR, and no more",
     )
     return parser.parse_args(arguments)
 

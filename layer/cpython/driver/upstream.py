@@ -1,10 +1,11 @@
-"""Upstream's own archives: found in a folder, or fetched into it with curl."""
+"""Upstream's own archives: found in a folder; CPython's fetched into it with curl."""
 
 from __future__ import annotations
 
 import os
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from driver.problem import Problem, run
 from driver.source import Source
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from driver.manifest import Component, Manifest
 
 
-def find(component: Component, folder: Path) -> Source:
+def find(component: Component, folder: Path) -> Source | None:
     """Find a component's archive; of CPython the newest patch release of its minor version.
 
+    Returns:
+        The archive; None if a library's is not there.
+
     Raises:
-        Problem: If it is not there.
+        Problem: If CPython's is not there.
     """
     name = component.archive.format(version=component.version)
     if component.key == "cpython":
@@ -30,32 +34,37 @@ def find(component: Component, folder: Path) -> Source:
         for path in folder.iterdir()
         if (match := pattern.fullmatch(path.name))
     }
+    if not found and component.key != "cpython":
+        return None
     if not found:
         raise Problem(f"{folder} has no {name} ({component.name}): fetch it by --fetch-upstream {folder}")
     newest = max(found)
     version = f"{component.version}.{newest}" if pattern.groups else component.version
-    return Source(component, version, found[newest], None, component.url.format(version=version))
+    address = quote(component.url.format(version=version), safe="")
+    package = f"pkg:generic/{component.key}@{version}?download_url={address}"
+    return Source(component, version, found[newest], None, package)
 
 
 def fetch(manifest: Manifest, folder: Path) -> None:
-    """Download every component's archive that is not there yet, and check it against the recorded SHA-256.
+    """Download CPython's newest patch release, if it is not there yet.
 
-    CPython's is checked where it is recorded: its newest patch release is newer than this project.
+    Its SHA-256 is checked where it is recorded: the newest release is newer than this project. What is linked
+    into it is not fetched: Debian's source packages have fixes that upstream's releases lack.
 
     Raises:
-        Problem: If one cannot be fetched, or is not what was recorded.
+        Problem: If it cannot be fetched, or is not what was recorded.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for component in manifest.components:
-        version = _newest(component) if component.key == "cpython" else component.version
-        if component.key != "cpython" and version not in component.sha256:
-            raise Problem(f"sources.toml records no SHA-256 of {component.name} {version}: record it first")
-        target = folder / component.archive.format(version=version)
-        if not target.exists():
-            partial = target.with_name(f".{target.name}.{os.getpid()}")
-            curl("--output", str(partial), component.url.format(version=version))
-            partial.replace(target)
-        print(f"{find(component, folder).digest()}  {target.name}")
+    component = manifest.cpython
+    version = _newest(component)
+    target = folder / component.archive.format(version=version)
+    if not target.exists():
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        curl("--output", str(partial), component.url.format(version=version))
+        partial.replace(target)
+    found = find(component, folder)
+    if found is not None:
+        print(f"{found.digest()}  {target.name}")
 
 
 def _newest(component: Component) -> str:
