@@ -1,12 +1,12 @@
 # The base image for functions: FROM it, COPY your code, CMD your handler. `rapid layer build --tree` makes what it copies.
 #
 #   rapid layer build --runtime provided.al2023 --arch x86_64 --python 3.13 --out dist --tree
-#   docker build -t rapid .                                    Amazon Linux 2023 with our Python: certificates and emulator are in it
-#   docker build -t rapid --build-arg BASE=docker.io/library/debian:trixie-slim .                the smallest; any Linux with glibc will do
-#   docker build -t rapid:build --target build .               the same with pip and uv, for the first stage of your Dockerfile
+#   docker build --platform linux/amd64 -t rapid .     Amazon Linux 2023 with our Python: certificates and emulator are in it
+#   docker build --platform linux/amd64 -t rapid --build-arg BASE=docker.io/library/debian:trixie-slim .     the smallest; any Linux with glibc will do
+#   docker build --platform linux/amd64 -t rapid:build --target build .     the same with pip and uv, for the first stage of your Dockerfile
 #
 #   rapid layer build --runtime python3.13 --arch x86_64 --out dist --tree
-#   docker build -t rapid --target managed .                   AWS's image, whose Python AWS patches; managed-build has uv beside pip
+#   docker build --platform linux/amd64 -t rapid --target managed .     AWS's image, whose Python AWS patches; managed-build has uv beside pip
 #
 # For arm64: --arch arm64 there; here --platform linux/arm64 --build-arg ARCH=arm64. `podman build` does the same.
 
