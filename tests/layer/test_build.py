@@ -9,7 +9,9 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -122,6 +124,43 @@ def test_metadata_lists_what_is_there(built: Workbench) -> None:
     files = found["shop"].files or []
     assert "shop/__init__.py" in map(str, files)
     assert [str(path) for path in files if not os.path.exists(path.locate())] == []
+
+
+@pytest.mark.slow
+def test_the_interpreters_patch_release_counts(bench: Workbench) -> None:
+    """A package may ask for a patch release that the interpreter has; its data lie beside its modules."""
+    files = {
+        "native.py": "",
+        "native-1.0.data/data/share/native.txt": "x",
+        "native-1.0.data/scripts/run": "x",
+    }
+    tag = f"cp{DIGITS}-cp{DIGITS}-linux_aarch64"  # of a wheel that `pip wheel` has made
+    bench.make_wheel("native", "1.0", files, tag=tag, more=f"Requires-Python: >={PYTHON}.5\n")
+    bench.build("--with", "native")
+
+    names = set(bench.archive().namelist())
+    assert {f"{SITE}/native.py", f"{SITE}/share/native.txt"} <= names
+    assert not [name for name in names if name.endswith("/run")]
+
+
+@pytest.mark.slow
+def test_where_the_interpreter_lies_leaves_no_trace(bench: Workbench) -> None:
+    """A link to the interpreter's folder, whose name is part of the folder's, makes the same layer."""
+    link = Path(tempfile.gettempdir()) / f"rapid-layer-{os.getpid()}"
+    folder = bench.folder / link.relative_to("/")
+    bench.make_interpreter(prefix=str(folder))
+    folder.parent.mkdir(parents=True)
+    bench.tree.rename(folder)
+    link.symlink_to(folder)
+    try:
+        built = [
+            bench.build("--interpreter", place, out=f"seed{seed}", PYTHONHASHSEED=seed)
+            for place, seed in ((folder, "1"), (link, "1"), (link, "2"), (link, "3"))
+        ]
+    finally:
+        link.unlink()
+
+    assert len({summary["zip"]["sha256"] for summary in built}) == 1
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -173,7 +173,8 @@ def _fill(order: Order, stage: Stage, scratch: Path, clock: Clock) -> tuple[_Par
         compiler = find_compiler(target, _first(target, interpreter, scratch))
         _refuse_broken(compiler.compile([*library, *runtime]))
     with clock.step("packages"):
-        core, others, said = _packages(order, scratch)
+        release = interpreter.version if interpreter else ""
+        core, others, said = _packages(order, replace(target, release=release), scratch)
         notes += _outdone(others) if target.managed else []
     with clock.step("bytecode"):
         flat = tree.add_packages(stage, core, sources=not target.managed)
@@ -183,9 +184,8 @@ def _fill(order: Order, stage: Stage, scratch: Path, clock: Clock) -> tuple[_Par
     return _Parts(interpreter, compiler, core, others, said, notes), hashes
 
 
-def _packages(order: Order, scratch: Path) -> tuple[list[Wheel], list[Wheel], list[str]]:
+def _packages(order: Order, target: Target, scratch: Path) -> tuple[list[Wheel], list[Wheel], list[str]]:
     """Fetch the packages; return ours, the user's, and what is to be said about those that are absent."""
-    target = order.target
     if order.locked is not None:
         wheels = fetch_locked(order.locked["packages"], target, scratch / "locked")
         ours = [wheel for wheel in wheels if wheel.name in order.locked["core"]]
@@ -252,7 +252,7 @@ def _strip(order: Order, stage: Stage, parts: _Parts, clock: Clock) -> str | Non
         for path in found:
             if not order.target.native:
                 whole = tool.apply(path, lambda _: True)
-            elif path.parent.name == "bin":
+            elif path.parent == stage.root / "rapid/bin":
                 whole = tool.apply(path, lambda file: probe(str(file)) is not None)
             else:
                 whole = tool.apply(path, parts.compiler.loads)

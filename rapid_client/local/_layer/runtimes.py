@@ -7,7 +7,7 @@ Lambda. Amazon Linux 2 has glibc 2.26, Amazon Linux 2023 has 2.34.
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rapid_client.local._layer.errors import OrderError
@@ -46,11 +46,19 @@ class Target:
         runtime: The Lambda runtime's identifier.
         arch: ``x86_64`` or ``arm64``.
         python: The minor version, as ``3.13``.
+        release: The interpreter's full version, which conditions in requirements see; the oldest where it
+            is not known, as AWS's is not.
     """
 
     runtime: str
     arch: str
     python: str
+    release: str = field(default="", compare=False)
+
+    @property
+    def full_version(self) -> str:
+        """The full version to choose packages for, as ``3.13.5``."""
+        return self.release or f"{self.python}.0"
 
     @property
     def glibc(self) -> tuple[int, int]:

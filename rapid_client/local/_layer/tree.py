@@ -228,7 +228,7 @@ def _library_files(library: Path) -> Iterator[Path]:
 def _relocated(source: Path, root: Path, scratch: Path) -> Path:
     """Return a copy of the interpreter's settings that names the layer's folder, not where it came from."""
     text = source.read_text(encoding="utf-8")
-    for folder in {str(root), str(root.resolve())}:
+    for folder in sorted({str(root), str(root.resolve())}, key=len, reverse=True):  # one may be in the other
         text = text.replace(folder, f"{TOP}/rapid")
     copy = scratch / source.name
     copy.write_text(text, encoding="utf-8")

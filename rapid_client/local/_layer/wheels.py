@@ -187,7 +187,7 @@ def _place(name: str, data: str) -> Path | None:
     if Path(name).is_absolute() or ".." in parts:
         raise LayerError(f"a wheel has a file {name!r}, which would not stay in its folder")
     if len(parts) > 2 and parts[0] == data:
-        return Path(*parts[2:]) if parts[1] in {"purelib", "platlib"} else None
+        return Path(*parts[2:]) if parts[1] in {"purelib", "platlib", "data"} else None
     dist_info = len(parts) == 2 and parts[0].endswith(".dist-info")
     return None if dist_info and parts[1].startswith("RECORD") else Path(name)
 
@@ -208,8 +208,9 @@ def _pip(arguments: list[str], target: Target) -> tuple[set[str], str | None]:
 def _platform(target: Target) -> list[str]:
     """Return the options that make pip choose wheels for the target."""
     newest = target.glibc[1]
-    options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={target.python}"]
-    options.append(f"--abi=cp{target.digits}")
+    options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={target.full_version}"]
+    # The last is what `pip wheel` makes; what such a wheel needs is read from its files, as of all.
+    options += [f"--abi=cp{target.digits}", f"--platform=linux_{target.machine}"]
     for minor in range(newest, OLDEST[target.machine] - 1, -1):
         options.append(f"--platform=manylinux_2_{minor}_{target.machine}")
         if minor in LEGACY:
@@ -221,14 +222,14 @@ def _conditions(target: Target) -> dict[str, str]:
     """Return what conditions in requirements see on the target (PEP 508)."""
     return {
         "implementation_name": "cpython",
-        "implementation_version": f"{target.python}.0",
+        "implementation_version": target.full_version,
         "os_name": "posix",
         "platform_machine": target.machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",
         "platform_version": "",
-        "python_full_version": f"{target.python}.0",
+        "python_full_version": target.full_version,
         "python_version": target.python,
         "sys_platform": "linux",
     }
