@@ -225,12 +225,13 @@ def _bundled(job: Job, source: Path, folder: Path) -> list[dict[str, object]]:
         version = re.search(bundled.version, path.read_text()) if path.exists() else None
         if version is None:
             continue  # this version of CPython has none
+        number = ".".join(version.groups())
         found.append(
             {
                 "name": bundled.name,
-                "version": ".".join(version.groups()),
+                "version": number,
                 "source": f"{archive.url}#{bundled.file}",
-                "package": archive.package,
+                "package": f"pkg:generic/{bundled.key}@{number}",
                 "sha256": archive.digest(),
                 "patches": [],
                 "licence": bundled.licence,

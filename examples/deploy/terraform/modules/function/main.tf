@@ -48,6 +48,9 @@ resource "aws_lambda_function" "this" {
   tracing_config {
     mode = var.xray ? "Active" : "PassThrough"
   }
+
+  # Lambda checks that the role may send traces when it makes the function.
+  depends_on = [aws_iam_role_policy.this]
 }
 
 # The zip that `rapid layer build` made; above 50 MB it has to go by S3 (docs/deploying.md).
