@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
+from rapid_client.local._layer.archive import DAMAGED
 from rapid_client.local._layer.checks import Findings, check_binaries, inspect
 from rapid_client.local._layer.errors import LayerError
 from rapid_client.local._layer.manifest import Manifest, read_manifest, target_of
@@ -37,7 +37,7 @@ def verify(path: Path, manifest: Path) -> tuple[Manifest, Findings]:
         # What differs in it is of more use than that it does.
         with zipfile.ZipFile(path) as archive:
             found = _compare(archive, said)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+    except DAMAGED as exc:
         raise LayerError(f"{path} is no zip file, or damaged: {exc}") from None
     except OSError as exc:
         raise LayerError(f"{path} cannot be read: {exc.strerror or exc}") from None

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.metadata import parse_email
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from rapid_client.local._layer.archive import DAMAGED
 from rapid_client.local._layer.errors import LayerError
 from rapid_client.local._layer.runtimes import dotted
 
@@ -36,8 +36,6 @@ CORE: Final = {
 #: The oldest glibc that wheels are made for, and the names that some had before they had glibc's version.
 OLDEST: Final = {"x86_64": 5, "aarch64": 17}
 LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-#: What reading a damaged zip file raises.
-DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 #: What pip says in the end: the names of the packages, those of folders among them.
 TAKEN: Final = re.compile(r"^Successfully downloaded (.+)$", re.MULTILINE)
 NO_WHEEL: Final = "No matching distribution found for "
