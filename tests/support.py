@@ -115,7 +115,14 @@ class Runtime:
         return body
 
     def kill(self, number: signal.Signals) -> None:
-        """Send a signal."""
+        """Send a signal, once the process sleeps or has ended.
+
+        One that comes between the last bytecode and a system call is seen by Python only after that call, and
+        one that waits for an event never returns here.
+        """
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        if stat.exists():
+            self.until(lambda: stat.read_text().rpartition(")")[2].split()[0] in "SZ", "its sleep")
         self.process.send_signal(number)
 
     # What it wrote...

@@ -276,6 +276,22 @@ def test_a_wheel_that_is_damaged(bench: Workbench) -> None:
     assert "native-1.0-" in refused(bench, "--with", "native")
 
 
+def test_an_archive_with_a_damaged_header(bench: Workbench) -> None:
+    """A header that cannot be read is the end of the archive for tarfile: files would be lost in silence."""
+    path = bench.folder / "python.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(bench.tree, "python")
+    with tarfile.open(path) as archive:
+        header = archive.getmembers()[-1].offset
+    data = bytearray(path.read_bytes())
+    data[header : header + 9] = b"\xff" * 9
+    path.write_bytes(data)
+
+    assert f"{path} cannot be unpacked: there is no file's header at byte {header} " in refused(
+        bench, "--interpreter", path
+    )
+
+
 def test_an_archive_that_writes_elsewhere(bench: Workbench) -> None:
     """An archive whose files would land outside of the folder is refused, and writes nothing there."""
     path = bench.folder / "python.tar"

@@ -111,10 +111,22 @@ def unpack(path: Path, folder: Path) -> Path:
     try:
         with tarfile.open(path) as archive:
             archive.extractall(folder, filter="data")
+            _check_end(archive)
     except (tarfile.TarError, zlib.error, lzma.LZMAError, OSError, EOFError) as exc:
         reason = (str(exc) or type(exc).__name__).splitlines()[0].rstrip(":")
         raise LayerError(f"{path} cannot be unpacked: {reason}") from None
     return folder
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Read what follows the last file: it is to be zeros, and then comes a compressed archive's checksum.
+
+    tarfile takes a header that it cannot read for the end, so a damaged archive would only lack files.
+    """
+    archive.fileobj.seek(archive.offset)
+    while rest := archive.fileobj.read(1 << 20):
+        if any(rest):
+            raise tarfile.ReadError(f"there is no file's header at byte {archive.offset} of what it holds")
 
 
 def _from_uv(target: Target, scratch: Path, version: str | None) -> Path:
