@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import pytest
 
 from rapid_client.local import Fault, InvokeOptions, MockRuntimeApi, MockSettings, Outcome, Pending
+from tests.processes import state
 
 if TYPE_CHECKING:
     import signal
@@ -120,9 +121,7 @@ class Runtime:
         One that comes between the last bytecode and a system call is seen by Python only after that call, and
         one that waits for an event never returns here.
         """
-        stat = Path(f"/proc/{self.process.pid}/stat")
-        if stat.exists():
-            self.until(lambda: stat.read_text().rpartition(")")[2].split()[0] in "SZ", "its sleep")
+        self.until(lambda: state(self.process.pid) in ("S", "Z", None), "its sleep")
         self.process.send_signal(number)
 
     # What it wrote...

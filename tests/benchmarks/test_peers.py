@@ -24,6 +24,7 @@ from benchmarks.peers.ours import fill
 from benchmarks.peers.python import installed_files
 from benchmarks.process import Process
 from benchmarks.server import Server, replies
+from tests.processes import alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,14 +114,6 @@ def distribution(folder: Path, name: str, requires: str = "") -> None:
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     (folder / info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}")
     (folder / info / "RECORD").write_text(f"{module},,\n{info}/METADATA,,\n{info}/RECORD,,\n")
-
-
-def running(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 # The clean room...
@@ -355,9 +348,9 @@ def test_a_build_that_takes_too_long_is_ended_with_all_its_processes(
 
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 30  # the kernel ends it when it gets to it
-    while running(child) and time.monotonic() < deadline:
+    while alive(child) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not running(child)
+    assert not alive(child)
 
 
 def test_a_build_may_be_forbidden(

@@ -14,13 +14,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from rapid_client.local.samples import load_sample, sample_names
+from tests.processes import gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,19 +88,6 @@ def rapid(code: Path, child_environ: dict[str, str]) -> Rapid:
         )
 
     return run
-
-
-def gone(pid: int) -> bool:
-    """Whether a process ends within some seconds; a zombie has ended."""
-    for _ in range(500):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_response_alone_goes_to_stdout(rapid: Rapid) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rapid_client.errors import ConfigError
 from rapid_client.local import InvokeOptions
 from rapid_client.local._platform_log import KEPT, FunctionLog
 from rapid_client.local.function import FunctionOptions, InvokeResult, LocalFunction, invoke
+from tests.processes import alive, gone
 
 APP = """
     import ctypes, os, signal, subprocess, sys, time
@@ -111,23 +111,6 @@ def code(tmp_path: Path) -> Path:
 def run(code: Path, handler: str, event: object = None, **options: Any) -> InvokeResult:
     """Invoke once."""
     return invoke(handler, event, FunctionOptions(root=code, **options))
-
-
-def alive(pid: int) -> bool:
-    """Whether a process still runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def gone(pid: int) -> bool:
-    """Whether a process ends within some seconds."""
-    for _ in range(500):
-        if not alive(pid):
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_response_comes_back_with_its_figures(code: Path) -> None:
