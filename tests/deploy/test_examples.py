@@ -112,7 +112,7 @@ def test_aws_knows_every_runtime() -> None:
 
 def test_the_builder_builds_for_the_same_runtimes() -> None:
     """`rapid layer build` knows exactly the runtimes of this test, and AWS knows them all."""
-    table = ROOT / "rapid_client/local/_layer/runtimes.py"
+    table = ROOT / "rapid_client/local/_target/runtimes.py"
     if not table.exists():
         pytest.skip("there is no `rapid layer build` in this checkout")
     lines = re.search(r"^RUNTIMES: Final = \{\n(.*?)^\}", table.read_text(), re.MULTILINE | re.DOTALL)

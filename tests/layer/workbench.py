@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -160,11 +162,12 @@ class Workbench:
             f"{info}/METADATA": metadata,
             f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n",
             f"{info}/licenses/LICENSE": "MIT\n",
-            f"{info}/RECORD": "",
         }
+        whole = {**files, **own}
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for inner, data in {**files, **own}.items():
+            for inner, data in whole.items():
                 archive.writestr(inner, data)
+            archive.writestr(f"{info}/RECORD", "".join(_row(*item) for item in whole.items()))
         return path
 
     def make_archive(self, path: Path) -> Path:
@@ -180,6 +183,13 @@ class Workbench:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data if isinstance(data, bytes) else textwrap.dedent(data).encode())
         return path
+
+
+def _row(place: str, data: str | bytes) -> str:
+    """Return a file's line of RECORD."""
+    content = data if isinstance(data, bytes) else data.encode()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"{place},sha256={digest},{len(content)}\n"
 
 
 def _environ() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import shutil
 import tempfile
@@ -15,10 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rapid_client.local._layer import manifest as manifests
 from rapid_client.local._layer import tree
-from rapid_client.local._layer.archive import MOST_DIRECT, check_size, write_zip
-from rapid_client.local._layer.bytecode import Compiler, find_compiler, probe
-from rapid_client.local._layer.checks import binaries, check_tree
-from rapid_client.local._layer.errors import LayerError
 from rapid_client.local._layer.interpreter import (
     OWN,
     Interpreter,
@@ -26,16 +21,20 @@ from rapid_client.local._layer.interpreter import (
     own_artefact,
     unpack,
 )
-from rapid_client.local._layer.runtimes import MACHINES
-from rapid_client.local._layer.strip import find_strip
 from rapid_client.local._layer.tree import Stage
-from rapid_client.local._layer.wheels import CORE, Wheel, fetch, fetch_core, fetch_locked
+from rapid_client.local._target.archive import MOST_DIRECT, check_size, replacing, write_zip
+from rapid_client.local._target.bytecode import Compiler, find_compiler, probe
+from rapid_client.local._target.checks import binaries, check_tree
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.runtimes import MACHINES
+from rapid_client.local._target.strip import find_strip
+from rapid_client.local._target.wheels import CORE, Wheel, fetch, fetch_core, fetch_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rapid_client.local._layer.bytecode import Job
-    from rapid_client.local._layer.runtimes import Target
+    from rapid_client.local._target.bytecode import Job
+    from rapid_client.local._target.runtimes import Target
 
 MANIFEST: Final = "rapid/manifest.json"
 #: What AWS's managed runtimes bring besides the standard library: the SDK, and what it needs.
@@ -125,7 +124,7 @@ def build(order: Order, clock: Clock) -> Built:
     """Build a layer.
 
     Raises:
-        LayerError: If it cannot be built, or would not run.
+        BuildError: If it cannot be built, or would not run.
     """
     with tempfile.TemporaryDirectory(prefix="rapid-layer-") as name:
         scratch = Path(name)
@@ -145,7 +144,7 @@ def build(order: Order, clock: Clock) -> Built:
         contents["notes"] = [*parts.absent, *parts.notes, *findings.notes]
         contents["tools"] = manifests.tools(parts.compiler.version, strip)
         stage.put(MANIFEST, "manifest", manifests.encode(manifests.inside(contents)))
-        check_size(stage.root)
+        check_size(stage.root, order.target.kind)
         return _write(order, stage, contents, clock)
 
 
@@ -223,7 +222,7 @@ def _first(target: Target, interpreter: Interpreter | None, scratch: Path) -> It
 
 def _refuse_broken(broken: dict[Path, str]) -> None:
     for path, reason in broken.items():
-        raise LayerError(f"{path} cannot be compiled: {reason}")
+        raise BuildError(f"{path} cannot be compiled: {reason}")
 
 
 def _interpreter_digest(stage: Stage, library: Sequence[Job]) -> str:
@@ -272,7 +271,7 @@ def _write(order: Order, stage: Stage, contents: manifests.Manifest, clock: Cloc
     zipped = out / f"{name}.zip"
     with ExitStack() as results:
         with clock.step("zip"):
-            path = results.enter_context(_replacing(zipped))
+            path = results.enter_context(replacing(zipped))
             entries = write_zip(stage.root, path)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             size = path.stat().st_size
@@ -280,9 +279,9 @@ def _write(order: Order, stage: Stage, contents: manifests.Manifest, clock: Cloc
         contents["zip"] = {"name": zipped.name, "size": size, "sha256": digest}
         contents["notes"] += _remarks(order, contents)
         with clock.step("bill of materials"):
-            results.enter_context(_replacing(out / f"{name}.cdx.json")).write_bytes(make_sbom(contents))
+            results.enter_context(replacing(out / f"{name}.cdx.json")).write_bytes(make_sbom(contents))
         contents["files"] = manifests.files(entries)
-        path = results.enter_context(_replacing(out / f"{name}.manifest.json"))
+        path = results.enter_context(replacing(out / f"{name}.manifest.json"))
         path.write_bytes(manifests.encode(contents))
     if order.tree:
         with clock.step("tree"):
@@ -305,26 +304,15 @@ def _remarks(order: Order, contents: manifests.Manifest) -> list[str]:
     return said
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Let the block write a file beside *path*, then put it in its place."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield new
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
 def _copy_tree(root: Path, folder: Path) -> None:
     """Put a copy of the tree in the place of an older one.
 
     Raises:
-        LayerError: If something else is in its place.
+        BuildError: If something else is in its place.
     """
     if folder.is_dir():
         if any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-            raise LayerError(f"{folder} holds something else than a layer: remove it")
+            raise BuildError(f"{folder} holds something else than a layer: remove it")
         shutil.rmtree(folder)
     shutil.copytree(root, folder, symlinks=True)
     for path in folder.rglob("*"):

@@ -9,12 +9,12 @@ import click
 from packaging.requirements import InvalidRequirement, Requirement
 
 from rapid_client.local._layer import build as builder
-from rapid_client.local._layer.errors import LayerError
 from rapid_client.local._layer.interpreter import OWN
 from rapid_client.local._layer.manifest import read_manifest, target_of
-from rapid_client.local._layer.runtimes import choose_target, dotted
 from rapid_client.local._layer.verify import verify
 from rapid_client.local._layer.view import show
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.runtimes import choose_target, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ def read_order(runtime: str | None, arch: str | None, python: str | None, **sett
     """Return what the command line asks for; what it leaves open is the locked layer's, if there is one.
 
     Raises:
-        LayerError: If the manifest of a locked layer is none.
+        BuildError: If the manifest of a locked layer is none.
         OrderError: If there is no such runtime, architecture or Python.
         click.UsageError: If options do not go together.
     """
@@ -68,14 +68,14 @@ def build(order: Order) -> tuple[Built, dict[str, float]]:
     """Build a layer; return what was made, and the seconds that each step took.
 
     Raises:
-        LayerError: If it cannot be built, or there is no room for it.
+        BuildError: If it cannot be built, or there is no room for it.
     """
     clock = builder.Clock()
     try:
         return builder.build(order, clock), clock.seconds
     except OSError as exc:
         place = exc.filename or order.out
-        raise LayerError(f"the layer cannot be written: {place}: {exc.strerror or exc}") from None
+        raise BuildError(f"the layer cannot be written: {place}: {exc.strerror or exc}") from None
 
 
 def summary(built: Built, seconds: dict[str, float]) -> bytes:

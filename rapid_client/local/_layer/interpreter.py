@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rapid_client.local._layer import frozen
-from rapid_client.local._layer.bytecode import FLAGS, probe
-from rapid_client.local._layer.checks import check_system, inspect
 from rapid_client.local._layer.components import ask_components, missing_modules
-from rapid_client.local._layer.errors import LayerError, OrderError
+from rapid_client.local._target.bytecode import FLAGS, probe
+from rapid_client.local._target.checks import check_system, inspect
+from rapid_client.local._target.errors import BuildError, OrderError
 
 if TYPE_CHECKING:
-    from rapid_client.local._layer.runtimes import Target
+    from rapid_client.local._target.runtimes import Target
 
 OWN: Final = "own"
 UV: Final = "uv"
@@ -78,12 +78,12 @@ def find_interpreter(choice: str, target: Target, scratch: Path, version: str | 
         version: The full version that it must have; None for any, and uv's newest.
 
     Raises:
-        LayerError: If there is none, or it is not for the target.
+        BuildError: If there is none, or it is not for the target.
     """
     if choice == OWN:
         path = own_artefact(target, target.arch)
         if not path.is_file():
-            raise LayerError(
+            raise BuildError(
                 f"there is no interpreter of our own for Python {target.python} on {target.arch} ({path}):"
                 f" build it by layer/cpython/build {target.python} --arch {target.arch} in a clone, or give"
                 " a release's archive by --interpreter FILE, or take uv's by --interpreter uv"
@@ -103,18 +103,18 @@ def unpack(path: Path, folder: Path) -> Path:
     """Unpack an archive into a folder to be made; return that folder.
 
     Raises:
-        LayerError: If it is not an archive that Python reads, or would write elsewhere.
+        BuildError: If it is not an archive that Python reads, or would write elsewhere.
     """
     if not hasattr(tarfile, "data_filter"):
         version = sys.version.split()[0]
-        raise LayerError(f"Python unpacks archives safely from 3.11.4 on, and this is {version}")
+        raise BuildError(f"Python unpacks archives safely from 3.11.4 on, and this is {version}")
     try:
         with tarfile.open(path) as archive:
             archive.extractall(folder, filter="data")
             _check_end(archive)
     except (tarfile.TarError, zlib.error, lzma.LZMAError, OSError, EOFError) as exc:
         reason = (str(exc) or type(exc).__name__).splitlines()[0].rstrip(":")
-        raise LayerError(f"{path} cannot be unpacked: {reason}") from None
+        raise BuildError(f"{path} cannot be unpacked: {reason}") from None
     return folder
 
 
@@ -134,7 +134,7 @@ def _from_uv(target: Target, scratch: Path, version: str | None) -> Path:
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     uv = shutil.which("uv", path=os.pathsep.join(places))
     if uv is None:
-        raise LayerError("--interpreter uv needs uv, and there is none on PATH: pip install uv")
+        raise BuildError("--interpreter uv needs uv, and there is none on PATH: pip install uv")
     folder = scratch / UV
     key = f"cpython-{version or target.python}-linux-{target.machine}-gnu"
     own = {"UV_PYTHON_INSTALL_DIR": str(folder), "UV_PYTHON_INSTALL_BIN": "0"}
@@ -143,7 +143,7 @@ def _from_uv(target: Target, scratch: Path, version: str | None) -> Path:
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line.strip().removeprefix("error: ") for line in done.stderr.splitlines()]
-        raise LayerError(f"uv cannot install {key}: {'; '.join(filter(None, lines)) or 'it says nothing'}")
+        raise BuildError(f"uv cannot install {key}: {'; '.join(filter(None, lines)) or 'it says nothing'}")
     return folder
 
 
@@ -156,9 +156,9 @@ def _read(folder: Path, origin: str, target: Target, shown: str) -> Interpreter:
     found = probe(str(executable)) if target.native else None
     version = str(details.get("version") or (found and found[0]) or _release(root, target, shown))
     if not version.startswith(f"{target.python}."):
-        raise LayerError(f"the interpreter in {shown} is Python {version}, not {target.python}")
+        raise BuildError(f"the interpreter in {shown} is Python {version}, not {target.python}")
     if details.get("arch", target.arch) != target.arch:
-        raise LayerError(f"the interpreter in {shown} is for {details['arch']}, not {target.arch}")
+        raise BuildError(f"the interpreter in {shown} is for {details['arch']}, not {target.arch}")
     components = details.get("components")
     notes: list[str] = []
     if components is None:
@@ -177,7 +177,7 @@ def _root(folder: Path, target: Target, shown: str) -> Path:
             return root
     others = {path.name for path in [*folder.glob("bin/python3.*"), *folder.glob("*/bin/python3.*")]}
     found = ", ".join(sorted(name for name in others if re.fullmatch(r"python3\.\d+", name)))
-    raise LayerError(
+    raise BuildError(
         f"{shown} has no Python {target.python} (bin/python{target.python} and lib/python{target.python})"
         + (f", but {found}" if found else "")
     )
@@ -188,7 +188,7 @@ def _check_executable(path: Path, target: Target, shown: str) -> None:
     with path.open("rb") as file:
         elf = inspect(f"{shown}: bin/{path.name}", file)
     if elf is None:
-        raise LayerError(f"{shown}: bin/{path.name} is no executable of Linux (an ELF file)")
+        raise BuildError(f"{shown}: bin/{path.name} is no executable of Linux (an ELF file)")
     check_system(f"{shown}: bin/{path.name}", elf, target)
 
 
@@ -200,9 +200,9 @@ def _details(root: Path, shown: str) -> dict[str, Any]:
     try:
         details = json.loads(path.read_bytes())
     except ValueError as exc:
-        raise LayerError(f"{shown}: interpreter.json is not JSON: {exc}") from None
+        raise BuildError(f"{shown}: interpreter.json is not JSON: {exc}") from None
     if not isinstance(details, dict) or details.get("schema") != SCHEMA:
-        raise LayerError(f"{shown}: interpreter.json is of another version than this builder reads")
+        raise BuildError(f"{shown}: interpreter.json is of another version than this builder reads")
     return details
 
 
@@ -212,7 +212,7 @@ def _release(root: Path, target: Target, shown: str) -> str:
     text = header.read_text(encoding="utf-8", errors="replace") if header.is_file() else ""
     found = re.search(r'^#define\s+PY_VERSION\s+"([^"]+)"', text, re.MULTILINE)
     if found is None:
-        raise LayerError(
+        raise BuildError(
             f"which release of Python {target.python} {shown} holds cannot be told: it does not run here,"
             f" and has neither interpreter.json nor include/python{target.python}/patchlevel.h"
         )
@@ -223,16 +223,16 @@ def _frozen(executable: Path, details: dict[str, Any], shown: str) -> str | None
     """Return the hash of our runtime that is frozen into the interpreter, as both of its sources say.
 
     Raises:
-        LayerError: If another runtime is frozen into it than this package has.
+        BuildError: If another runtime is frozen into it than this package has.
     """
     mark = frozen.marked_digest(str(executable))
     said = (details.get("frozen") or {}).get("sha256")
     if details and said != mark:
-        raise LayerError(f"{shown} is not what its interpreter.json says: frozen {mark}, not {said}")
+        raise BuildError(f"{shown} is not what its interpreter.json says: frozen {mark}, not {said}")
     if mark is not None:
         ours = frozen.frozen_digest(str(package_folder()))
         if mark != ours:
-            raise LayerError(
+            raise BuildError(
                 f"another version of rapid_client is frozen into {shown} ({mark[:12]}, and this one"
                 f" is {ours[:12]}): build it anew by layer/cpython/build, or take this version's release"
             )

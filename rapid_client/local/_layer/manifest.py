@@ -8,17 +8,17 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import rapid_client
-from rapid_client.local._layer.errors import LayerError
-from rapid_client.local._layer.runtimes import MACHINES, MAGIC, RUNTIMES, Target, dotted
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.runtimes import MACHINES, MAGIC, RUNTIMES, Target, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from rapid_client.local._layer.archive import Entry
-    from rapid_client.local._layer.checks import Findings
     from rapid_client.local._layer.interpreter import Interpreter
-    from rapid_client.local._layer.wheels import Wheel
+    from rapid_client.local._target.archive import Entry
+    from rapid_client.local._target.checks import Findings
+    from rapid_client.local._target.wheels import Wheel
 
 SCHEMA: Final = 1
 Manifest = dict[str, Any]
@@ -114,16 +114,16 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest that lies beside a layer.
 
     Raises:
-        LayerError: If there is none at *path*, or of another version.
+        BuildError: If there is none at *path*, or of another version.
     """
     try:
         manifest = json.loads(path.read_bytes())
     except OSError as exc:
-        raise LayerError(f"the manifest {path} cannot be read: {exc.strerror}") from None
+        raise BuildError(f"the manifest {path} cannot be read: {exc.strerror}") from None
     except ValueError as exc:
-        raise LayerError(f"{path} is no manifest of a layer: {exc}") from None
+        raise BuildError(f"{path} is no manifest of a layer: {exc}") from None
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA or not _complete(manifest):
-        raise LayerError(f"{path} is no manifest of a layer that this version of rapid_client reads")
+        raise BuildError(f"{path} is no manifest of a layer that this version of rapid_client reads")
     return manifest
 
 
@@ -163,13 +163,13 @@ def check_lock(lock: Manifest, target: Target, runtime_sha256: str) -> None:
     """Check that a layer as in the manifest *lock* can be built.
 
     Raises:
-        LayerError: If it is for something else, or of another version of rapid_client.
+        BuildError: If it is for something else, or of another version of rapid_client.
     """
     if target_of(lock) != target:
-        raise LayerError(f"the manifest is of {lock['name']}, and this would be {target.name}")
+        raise BuildError(f"the manifest is of {lock['name']}, and this would be {target.name}")
     if lock["rapid_client"]["sha256"] != runtime_sha256:
         other = lock["rapid_client"]
-        raise LayerError(
+        raise BuildError(
             f"the manifest's layer has rapid_client {other['version']} ({other['sha256'][:12]}), and this"
             f" is {rapid_client.__version__} ({runtime_sha256[:12]}): install the other one"
         )
@@ -179,11 +179,11 @@ def check_locked_interpreter(lock: Manifest, version: str, sha256: str) -> None:
     """Check that the interpreter is the manifest's.
 
     Raises:
-        LayerError: If it is another one.
+        BuildError: If it is another one.
     """
     wanted = lock["interpreter"]
     if wanted["sha256"] != sha256:
-        raise LayerError(
+        raise BuildError(
             f"the manifest's layer has CPython {wanted['version']} ({wanted['origin']},"
             f" {wanted['sha256'][:12]}), and the interpreter here is another one: {version} ({sha256[:12]});"
             " name the other by --interpreter"

@@ -17,7 +17,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 import rapid_client
-from rapid_client.local._layer.errors import LayerError
+from rapid_client.local._target.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def make_sbom(manifest: Mapping[str, Any]) -> bytes:
     """Return the bill of materials of the layer that a manifest describes.
 
     Raises:
-        LayerError: If it does not keep to its schema, which would be a mistake of ours.
+        BuildError: If it does not keep to its schema, which would be a mistake of ours.
     """
     licences = LicenseFactory()
     layer = _layer(manifest)
@@ -56,7 +56,7 @@ def make_sbom(manifest: Mapping[str, Any]) -> bytes:
     text = JsonV1Dot6(bom).output_as_string(indent=1)
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if wrong is not None:
-        raise LayerError(f"the bill of materials is not valid CycloneDX: {wrong}")
+        raise BuildError(f"the bill of materials is not valid CycloneDX: {wrong}")
     return text.encode() + b"\n"
 
 
@@ -99,7 +99,7 @@ def _package_url(entry: Mapping[str, Any]) -> PackageURL:
     """Return the package URL of CPython, or of a library.
 
     Raises:
-        LayerError: If the interpreter has one that is none.
+        BuildError: If the interpreter has one that is none.
     """
     name, version, package = entry["name"], entry.get("version"), entry.get("package")
     if not package:
@@ -107,7 +107,7 @@ def _package_url(entry: Mapping[str, Any]) -> PackageURL:
     try:
         return PackageURL.from_string(package)
     except ValueError as exc:
-        raise LayerError(
+        raise BuildError(
             f"interpreter.json has package {package!r} for {name}, which is no package URL: {exc}"
         ) from None
 
@@ -133,10 +133,10 @@ def _when() -> datetime:
     """Return the time that the bill of materials bears: never the clock's.
 
     Raises:
-        LayerError: If SOURCE_DATE_EPOCH is no time.
+        BuildError: If SOURCE_DATE_EPOCH is no time.
     """
     text = os.environ.get("SOURCE_DATE_EPOCH") or str(EPOCH)
     try:
         return datetime.fromtimestamp(int(text), UTC)
     except (ValueError, OverflowError, OSError):
-        raise LayerError(f"SOURCE_DATE_EPOCH={text!r} is no number of seconds since 1970") from None
+        raise BuildError(f"SOURCE_DATE_EPOCH={text!r} is no number of seconds since 1970") from None

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._layer.bytecode import Job
-from rapid_client.local._layer.elf import read_elf
-from rapid_client.local._layer.errors import LayerError
 from rapid_client.local._layer.interpreter import package_folder
-from rapid_client.local._layer.wheels import unpack
+from rapid_client.local._target.bytecode import Job, cached, importable
+from rapid_client.local._target.elf import read_elf
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.wheels import make_record, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rapid_client.local._layer.interpreter import Interpreter
-    from rapid_client.local._layer.runtimes import Target
-    from rapid_client.local._layer.wheels import Wheel
+    from rapid_client.local._target.runtimes import Target
+    from rapid_client.local._target.wheels import Wheel
 
 #: Where Lambda unpacks layers.
 TOP: Final = "/opt"
@@ -158,12 +158,14 @@ def add_packages(stage: Stage, wheels: Sequence[Wheel], *, sources: bool) -> lis
             place = f"{library}/{inner.as_posix()}"
             stage.owners[place] = wheel.name
             shipped.append(inner.as_posix())
-            if inner.suffix == ".py" and _compilable(inner):
+            if inner.suffix == ".py" and importable(inner):
                 jobs.append(_package_job(stage, place, wheel.name, sources=sources))
         folder = next((path.split("/")[0] for path in shipped if path.endswith(".dist-info/METADATA")), None)
         if folder is not None:
             record = f"{library}/{folder}/RECORD"
-            stage.put(record, wheel.name, _record([*shipped, f"{folder}/RECORD"], sources=sources))
+            names = [*shipped, f"{folder}/RECORD"]
+            names = names if sources else [f"{name}c" if name.endswith(".py") else name for name in names]
+            stage.put(record, wheel.name, make_record(names))
     return jobs
 
 
@@ -196,13 +198,13 @@ def template(name: str) -> bytes:
     """Return a file that layers start with: beside this module in a wheel, in a clone at its source.
 
     Raises:
-        LayerError: If the installation lacks it.
+        BuildError: If the installation lacks it.
     """
     top = package_folder().parent
     for path in (FILES / name, top / "layer" / name, top / name):
         if path.is_file():
             return path.read_bytes()
-    raise LayerError(
+    raise BuildError(
         f"the installation of rapid_client is incomplete: {FILES / name} is missing; install it anew"
     )
 
@@ -210,7 +212,7 @@ def template(name: str) -> bytes:
 def _library_files(library: Path) -> Iterator[Path]:
     """Yield what a function may need of the standard library, relative to it, in a fixed order."""
     if not (library / "os.py").is_file():
-        raise LayerError(f"{library} has no sources of the standard library (os.py), and they are needed")
+        raise BuildError(f"{library} has no sources of the standard library (os.py), and they are needed")
     for folder, folders, files in os.walk(library):
         here = Path(folder).relative_to(library)
         folders[:] = sorted(
@@ -250,23 +252,11 @@ def _shared_libraries(binaries: list[Path], folder: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def _compilable(inner: Path) -> bool:
-    """Whether Python would look for this file's bytecode: what is in a folder that is no package is data."""
-    return all(part.isidentifier() for part in inner.with_suffix("").parts)
-
-
 def _package_job(stage: Stage, place: str, owner: str, *, sources: bool) -> Job:
     """Return the job for a package's source, beside which its bytecode goes."""
     source = stage.root / place
     if not sources:
         return stage.job(source, place, owner)
-    pure = PurePosixPath(place)
-    bytecode = str(pure.parent / "__pycache__" / f"{pure.stem}.cpython-{stage.target.digits}.pyc")
+    bytecode = cached(place, stage.target)
     stage.owners[bytecode] = owner
     return Job(source, stage.root / bytecode, f"{TOP}/{place}")
-
-
-def _record(shipped: list[str], *, sources: bool) -> bytes:
-    """Return the list of a package's files that importlib.metadata reads; hashes are optional in it."""
-    names = shipped if sources else [f"{name}c" if name.endswith(".py") else name for name in shipped]
-    return "".join(f'"{name}",,\n' if "," in name else f"{name},,\n" for name in sorted(names)).encode()

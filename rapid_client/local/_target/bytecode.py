@@ -1,4 +1,4 @@
-"""Bytecode for the layer's Python, made by an interpreter of that Python that runs on this machine."""
+"""Bytecode for the target's Python, made by an interpreter of that Python that runs on this machine."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._layer.errors import LayerError
-from rapid_client.local._layer.runtimes import MAGIC
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.runtimes import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import PurePath
 
-    from rapid_client.local._layer.runtimes import Target
+    from rapid_client.local._target.runtimes import Target
 
 SCRIPT: Final = Path(__file__).with_name("_compile.py")
 #: As many processes, whatever the machine: which file comes after which decides some bits of the bytecode.
@@ -47,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """An interpreter of the layer's Python that runs here.
+    """An interpreter of the target's Python that runs here.
 
     Attributes:
         command: Its path.
@@ -64,7 +65,7 @@ class Compiler:
             Why, for each source that is no valid Python: packages bring templates, for one.
 
         Raises:
-            LayerError: If the interpreter fails.
+            BuildError: If the interpreter fails.
         """
         command = [self.command, *FLAGS, str(SCRIPT)]
         parts = [jobs[start::PROCESSES] for start in range(PROCESSES)]
@@ -82,11 +83,11 @@ def find_compiler(target: Target, first: Iterable[Path]) -> Compiler:
     """Return an interpreter that makes the target's bytecode.
 
     Args:
-        target: What the layer is for.
+        target: What is built.
         first: Interpreters to try before those that this machine has.
 
     Raises:
-        LayerError: If there is none.
+        BuildError: If there is none.
     """
     for path in [*map(str, first), *_known(target.python)]:
         found = probe(path)
@@ -96,7 +97,7 @@ def find_compiler(target: Target, first: Iterable[Path]) -> Compiler:
             and found[0].startswith(f"{target.python}.")
         ):
             return Compiler(path, found[0])
-    raise LayerError(
+    raise BuildError(
         f"no Python {target.python} runs on this machine, and only one can make its bytecode: put"
         f" python{target.python} on PATH, or install it by `uv python install {target.python}` or pyenv"
     )
@@ -113,6 +114,17 @@ def probe(path: str) -> tuple[str, str] | None:
         return None
     words = done.stdout.split()
     return (words[0], words[1]) if done.returncode == 0 and len(words) == 2 else None
+
+
+def importable(place: PurePath) -> bool:
+    """Whether an import would look for this source's bytecode: in a folder that is no package it is data."""
+    return all(part.isidentifier() for part in place.with_suffix("").parts)
+
+
+def cached(place: str, target: Target) -> str:
+    """Return where the bytecode of the source at *place* lies, beside it."""
+    pure = PurePosixPath(place)
+    return str(pure.parent / "__pycache__" / f"{pure.stem}.cpython-{target.digits}.pyc")
 
 
 def _known(python: str) -> Iterator[str]:
@@ -146,7 +158,7 @@ def _start(command: list[str], jobs: Sequence[Job]) -> Callable[[], list[tuple[s
         out, err = process.communicate("\n".join(lines) + "\n")
         if process.returncode:
             reason = (err.strip().splitlines() or ["it said nothing"])[-1]
-            raise LayerError(f"{command[0]} cannot make bytecode (exit code {process.returncode}): {reason}")
+            raise BuildError(f"{command[0]} cannot make bytecode (exit code {process.returncode}): {reason}")
         return [(source, reason) for source, reason in map(json.loads, out.splitlines())]
 
     return finish

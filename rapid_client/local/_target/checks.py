@@ -1,4 +1,4 @@
-"""Whether the layer's binaries can run where the layer is attached."""
+"""Whether binaries can run on the target."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from elftools.common.exceptions import ELFError
 
-from rapid_client.local._layer.elf import Elf, read_elf
-from rapid_client.local._layer.errors import LayerError
-from rapid_client.local._layer.runtimes import dotted
+from rapid_client.local._target.elf import Elf, read_elf
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.runtimes import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from rapid_client.local._layer.runtimes import Target
+    from rapid_client.local._target.runtimes import Target
 
 #: What Amazon Linux brings: glibc's own libraries and the compiler's.
 SYSTEM: Final = frozenset(
@@ -43,7 +43,7 @@ class Findings:
         symbol: A symbol that needs it.
         path: The file that has this symbol.
         count: How many there are.
-        notes: Libraries that packages need and the layer does not have.
+        notes: Libraries that packages need and what is built does not have.
     """
 
     glibc: tuple[int, int]
@@ -74,26 +74,26 @@ def check_tree(root: Path, target: Target) -> Findings:
 
 
 def inspect(path: str, file: BinaryIO) -> Elf | None:
-    """Return what the file of that path in the layer is; None if it is no ELF file that is loaded.
+    """Return what the file of that path is; None if it is no ELF file that is loaded.
 
     Raises:
-        LayerError: If it is damaged.
+        BuildError: If it is damaged.
     """
     try:
         return read_elf(file)
     except (ELFError, ValueError, KeyError) as exc:
-        raise LayerError(f"{path} is a damaged ELF file: {exc or type(exc).__name__}") from None
+        raise BuildError(f"{path} is a damaged ELF file: {exc or type(exc).__name__}") from None
 
 
 def check_binaries(found: Iterable[tuple[str, Elf | None]], target: Target) -> Findings:
-    """Check that the target can load the layer's binaries.
+    """Check that the target can load the binaries.
 
     Args:
         found: Path and contents of each.
-        target: What the layer is for.
+        target: What is built.
 
     Raises:
-        LayerError: If one is for another architecture or a newer glibc, or if the interpreter needs a library
+        BuildError: If one is for another architecture or a newer glibc, or if the interpreter needs a library
             that is not there.
     """
     elves = [(path, elf) for path, elf in found if elf is not None]
@@ -102,12 +102,13 @@ def check_binaries(found: Iterable[tuple[str, Elf | None]], target: Target) -> F
     for path, elf in elves:
         check_system(path, elf, target)
         for name in sorted(set(elf.needed) - present):
-            if path.startswith(f"{target.library}/") or name in OPTIONAL:
+            if target.brings(path) or name in OPTIONAL:
                 notes.append(
-                    f"{path} needs {name}, which the layer does not have: see that {target.runtime} does"
+                    f"{path} needs {name}, which the {target.kind} does not have: see that {target.runtime}"
+                    " does"
                 )
             else:
-                raise LayerError(
+                raise BuildError(
                     f"{path} needs the library {name}, which neither the interpreter nor {target.runtime}"
                     " brings: use an interpreter that is linked statically"
                 )
@@ -118,9 +119,9 @@ def check_binaries(found: Iterable[tuple[str, Elf | None]], target: Target) -> F
 def check_system(path: str, elf: Elf, target: Target) -> None:
     """Check architecture and glibc of one binary, as `check_binaries` does."""
     if elf.arch != target.arch:
-        raise LayerError(f"{path} is for {elf.arch}, and the layer is for {target.arch}")
+        raise BuildError(f"{path} is for {elf.arch}, and the {target.kind} is for {target.arch}")
     if elf.glibc > target.glibc:
-        raise LayerError(
+        raise BuildError(
             f"{path} needs glibc {dotted(elf.glibc)} or newer (symbol {elf.symbol}), and {target.runtime} has"
             f" {dotted(target.glibc)}"
         )

@@ -1,4 +1,4 @@
-"""The layer's packages: wheels for its platform, fetched by pip and unpacked."""
+"""Packages: wheels for the target's platform, fetched by pip and unpacked."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Final
 from packaging.metadata import parse_email
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from rapid_client.local._layer.archive import DAMAGED
-from rapid_client.local._layer.errors import LayerError
-from rapid_client.local._layer.runtimes import dotted
+from rapid_client.local._target.archive import DAMAGED
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.runtimes import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from packaging.metadata import RawMetadata
 
-    from rapid_client.local._layer.runtimes import Target
+    from rapid_client.local._target.runtimes import Target
 
 SCRIPT: Final = Path(__file__).with_name("_pip.py")
 #: What a layer has by itself, and the oldest version that the runtime works with.
@@ -65,12 +65,12 @@ def fetch(requirements: Iterable[str], target: Target, folder: Path, *options: s
 
     Args:
         requirements: Lines of a requirements file.
-        target: What the layer is for.
+        target: What is built.
         folder: A folder for the wheels, to be made.
         options: Further options of pip.
 
     Raises:
-        LayerError: If pip does not find wheels for all, with its reason.
+        BuildError: If pip does not find wheels for all, with its reason.
     """
     folder.mkdir()
     wanted = folder.with_suffix(".txt")
@@ -78,18 +78,18 @@ def fetch(requirements: Iterable[str], target: Target, folder: Path, *options: s
     fixed = ["--progress-bar=off", "--dest", str(folder), "--requirement", str(wanted)]
     chosen, complaint = _pip(["download", *fixed, *options, *_platform(target)], target)
     if complaint is not None:
-        raise LayerError(f"no wheels for Python {target.python} on {_described(target)}: {complaint}")
+        raise BuildError(f"no wheels for Python {target.python} on {_described(target)}: {complaint}")
     found = sorted(folder.iterdir())
     other = next((path.name for path in found if path.suffix != ".whl"), None)
     if other is not None:
-        raise LayerError(
+        raise BuildError(
             f"{other} is no wheel: build one of it by `pip wheel`, and name that in the requirements"
         )
     wheels = sorted(map(read_wheel, found), key=lambda wheel: wheel.name)
     # pip takes a folder with a project for granted: it keeps no file of it.
     folders = sorted(chosen - {wheel.name for wheel in wheels})
     if folders:
-        raise LayerError(
+        raise BuildError(
             f"{', '.join(folders)} is a folder: build a wheel of it by `pip wheel`, and name that in the"
             " requirements"
         )
@@ -100,7 +100,7 @@ def fetch_locked(packages: Iterable[Mapping[str, str]], target: Target, folder: 
     """Fetch the very wheels that a manifest names.
 
     Raises:
-        LayerError: If one of them is no longer there, or is another file now.
+        BuildError: If one of them is no longer there, or is another file now.
     """
     lines = [f"{each['name']}=={each['version']} --hash=sha256:{each['sha256']}" for each in packages]
     return fetch(lines, target, folder, "--no-deps", "--require-hashes") if lines else []
@@ -115,7 +115,7 @@ def fetch_core(names: Iterable[str], target: Target, folder: Path) -> tuple[list
     wanted = [CORE[name] for name in names]
     try:
         return fetch(wanted, target, folder), []
-    except LayerError as exc:
+    except BuildError as exc:
         if CORE["orjson"] not in wanted or f"{NO_WHEEL}orjson" not in exc.message:
             raise
     wanted.remove(CORE["orjson"])
@@ -129,7 +129,7 @@ def read_wheel(path: Path) -> Wheel:
     """Return what the wheel at *path* is.
 
     Raises:
-        LayerError: If it is damaged.
+        BuildError: If it is damaged.
     """
     try:
         name, version, _, _ = parse_wheel_filename(path.name)
@@ -139,7 +139,7 @@ def read_wheel(path: Path) -> Wheel:
             )
             metadata, _ = parse_email(archive.read(inner))
     except (InvalidWheelFilename, StopIteration, *DAMAGED) as exc:
-        raise LayerError(f"{path.name} is no valid wheel: {str(exc) or 'it has no metadata'}") from None
+        raise BuildError(f"{path.name} is no valid wheel: {str(exc) or 'it has no metadata'}") from None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Wheel(canonicalize_name(name), str(version), path, digest, _licence(metadata))
 
@@ -151,12 +151,17 @@ def unpack(wheel: Wheel, folder: Path) -> list[Path]:
         The paths of its files, relative to the folder.
 
     Raises:
-        LayerError: If it is damaged, or would write elsewhere.
+        BuildError: If it is damaged, or would write elsewhere.
     """
     try:
         return _unpack(wheel, folder)
     except DAMAGED as exc:
-        raise LayerError(f"{wheel.path.name} is damaged: {exc}") from None
+        raise BuildError(f"{wheel.path.name} is damaged: {exc}") from None
+
+
+def make_record(names: Iterable[str]) -> bytes:
+    """Return the list of a package's files that importlib.metadata reads; hashes are optional in it."""
+    return "".join(f'"{name}",,\n' if "," in name else f"{name},,\n" for name in sorted(names)).encode()
 
 
 def _unpack(wheel: Wheel, folder: Path) -> list[Path]:
@@ -179,11 +184,11 @@ def _place(name: str, data: str) -> Path | None:
     """Return where a wheel's file goes, *data* being its folder of schemes; None for what is not needed.
 
     Raises:
-        LayerError: If that would be outside.
+        BuildError: If that would be outside.
     """
     parts = Path(name).parts
     if Path(name).is_absolute() or ".." in parts:
-        raise LayerError(f"a wheel has a file {name!r}, which would not stay in its folder")
+        raise BuildError(f"a wheel has a file {name!r}, which would not stay in its folder")
     if len(parts) > 2 and parts[0] == data:
         return Path(*parts[2:]) if parts[1] in {"purelib", "platlib", "data"} else None
     dist_info = len(parts) == 2 and parts[0].endswith(".dist-info")

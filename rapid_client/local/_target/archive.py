@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._layer.errors import LayerError
+from rapid_client.local._target.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +30,10 @@ MOST_DIRECT: Final = 50 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of the layer.
+    """One file of the tree.
 
     Attributes:
-        path: Its path under /opt.
+        path: Its path in the tree.
         size: Its size in bytes; a symbolic link's is its text's.
         zipped: What it takes in the zip file.
         mode: Type and permissions, as `os.stat` has them.
@@ -45,16 +47,16 @@ class Entry:
     sha256: str
 
 
-def check_size(root: Path) -> int:
-    """Return how many bytes the tree has.
+def check_size(root: Path, kind: str) -> int:
+    """Return how many bytes the tree has; *kind* is what it is, as `Target` has it.
 
     Raises:
-        LayerError: If these are more than Lambda takes.
+        BuildError: If these are more than Lambda takes.
     """
     size = sum(path.lstat().st_size for path in _files(root))
     if size > MOST_UNPACKED:
-        raise LayerError(
-            f"the layer would be {size:,} bytes unpacked, and Lambda takes {MOST_UNPACKED:,} for a function"
+        raise BuildError(
+            f"the {kind} would be {size:,} bytes unpacked, and Lambda takes {MOST_UNPACKED:,} for a function"
             " with all its layers: leave packages out, or ship a container image"
         )
     return size
@@ -74,6 +76,17 @@ def write_zip(root: Path, path: Path) -> list[Entry]:
             digest = hashlib.sha256(data).hexdigest()
             entries.append(Entry(name, len(data), info.compress_size, mode, digest))
     return entries
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Let the block write a file beside *path*, then put it in its place."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield new
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Compile files to bytecode. A script of its own, since the layer's Python runs it, whichever that is.
+"""Compile files to bytecode. A script of its own, since the target's Python runs it, whichever that is.
 
 Standard input has one JSON list for each file: the source, the bytecode, the path that tracebacks show, the
 level of optimisation. Standard output gets one for each file that is no Python: its source, and why.
@@ -32,8 +32,15 @@ def main() -> None:
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
             )
         except (py_compile.PyCompileError, RecursionError) as exc:
-            reason = str(exc).strip().splitlines()
-            print(json.dumps([source, reason[-1] if reason else type(exc).__name__]))
+            print(json.dumps([source, _reason(exc)]))
+
+
+def _reason(exc: Exception) -> str:
+    """Return on one line why a source is no Python, and where."""
+    lines = str(exc).strip().splitlines()
+    number = getattr(getattr(exc, "exc_value", None), "lineno", None)
+    reason = lines[-1] if lines else type(exc).__name__
+    return reason if number is None else f"line {number}: {reason}"
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._layer.elf import same_program
-from rapid_client.local._layer.errors import LayerError
+from rapid_client.local._target.elf import same_program
+from rapid_client.local._target.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from rapid_client.local._layer.runtimes import Target
+    from rapid_client.local._target.runtimes import Target
 
 #: How the tools call the formats.
 FORMATS: Final = {"x86_64": "elf64-x86-64", "arm64": "elf64-littleaarch64"}
@@ -68,7 +68,7 @@ def find_strip(target: Target) -> Strip:
     """Return the tool for the target's architecture.
 
     Raises:
-        LayerError: If this machine has none; the message names the package that brings it.
+        BuildError: If this machine has none; the message names the package that brings it.
     """
     for name in _candidates(target):
         command = shutil.which(name)
@@ -76,7 +76,7 @@ def find_strip(target: Target) -> Strip:
             first = _output(command, "--version").splitlines()
             return Strip(command, _version(first))
     package = f"binutils-{target.machine.replace('_', '-')}-linux-gnu"
-    raise LayerError(
+    raise BuildError(
         f"no tool here can strip {target.arch} binaries: install llvm, binutils-multiarch or {package}"
         " (the names of Debian's packages), or build with --no-strip"
     )

@@ -1,4 +1,4 @@
-"""The Lambda runtimes that a layer can be built for, and what each allows.
+"""The Lambda runtimes that can be built for, and what each allows.
 
 Sources: AWS's list of Lambda runtimes, November 2026, and the enumeration in botocore's service model of
 Lambda. Amazon Linux 2 has glibc 2.26, Amazon Linux 2023 has 2.34.
@@ -10,7 +10,7 @@ import platform
 from dataclasses import dataclass, field
 from typing import Final
 
-from rapid_client.local._layer.errors import OrderError
+from rapid_client.local._target.errors import OrderError
 
 AL2: Final = (2, 26)
 AL2023: Final = (2, 34)
@@ -40,12 +40,13 @@ MACHINES: Final = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a layer is built for.
+    """What is built, and for what.
 
     Attributes:
         runtime: The Lambda runtime's identifier.
         arch: ``x86_64`` or ``arm64``.
         python: The minor version, as ``3.13``.
+        kind: What is built: ``layer`` or ``function``.
         release: The interpreter's full version, which conditions in requirements see; the oldest where it
             is not known, as AWS's is not.
     """
@@ -53,6 +54,7 @@ class Target:
     runtime: str
     arch: str
     python: str
+    kind: str = "layer"
     release: str = field(default="", compare=False)
 
     @property
@@ -77,7 +79,7 @@ class Target:
 
     @property
     def native(self) -> bool:
-        """Whether this machine may be able to run the layer's binaries."""
+        """Whether this machine may be able to run the target's binaries."""
         return platform.system() == "Linux" and platform.machine() == self.machine
 
     @property
@@ -93,25 +95,35 @@ class Target:
         return f"rapid-{self.runtime}-python{self.python}-{self.arch}"
 
     @property
+    def described(self) -> str:
+        """What it is, in words."""
+        return f"{self.kind} for {self.runtime}, Python {self.python}, {self.arch}"
+
+    @property
     def library(self) -> str:
         """The folder of the layer that holds packages, from its top."""
         return "rapid/lib" if self.managed else f"rapid/lib/python{self.python}/site-packages"
 
+    def brings(self, path: str) -> bool:
+        """Whether the file of that path belongs to a package: all of a function's binaries do."""
+        return self.kind == "function" or path.startswith(f"{self.library}/")
 
-def choose_target(runtime: str, arch: str, python: str | None) -> Target:
+
+def choose_target(runtime: str, arch: str, python: str | None, kind: str = "layer") -> Target:
     """Return the target that was asked for.
 
     Args:
         runtime: The Lambda runtime.
         arch: The architecture.
         python: The Python; None means the managed runtime's own, else 3.13.
+        kind: What is built, as `Target` has it.
 
     Raises:
         OrderError: If there is no such runtime, architecture or Python, or they do not go together.
     """
     if runtime not in RUNTIMES:
         raise OrderError(
-            f"--runtime {runtime!r} is none that a layer can be built for: {', '.join(RUNTIMES)}"
+            f"--runtime {runtime!r} is none that a {kind} can be built for: {', '.join(RUNTIMES)}"
         )
     if arch not in MACHINES:
         raise OrderError(f"--arch {arch!r} is none that Lambda has: {', '.join(MACHINES)}")
@@ -120,7 +132,7 @@ def choose_target(runtime: str, arch: str, python: str | None) -> Target:
         raise OrderError(f"--python {python!r} is none that rapid_client runs on: {', '.join(MAGIC)}")
     if own is not None and python not in {None, own}:
         raise OrderError(f"--runtime {runtime} has Python {own}, so --python {python} does not go with it")
-    return Target(runtime, arch, own or python or DEFAULT_PYTHON)
+    return Target(runtime, arch, own or python or DEFAULT_PYTHON, kind)
 
 
 def dotted(version: tuple[int, ...]) -> str:
