@@ -30,6 +30,7 @@ SWITCHES: Final = {
     "RAPID_ERROR_TYPE_HEADER": ("0", "1"),
     "RAPID_PIPELINE": ("0", "1"),
     "RAPID_DEBUG": ("0", "1"),
+    "RAPID_TRUST_PYC": ("0", "1"),
 }
 
 
@@ -102,7 +103,16 @@ class Switches:
         ConfigError: If a value is none of the legal ones, or if what this version cannot do is asked for.
     """
 
-    __slots__ = ("bytes_like", "debug", "error_type_header", "init_trace", "json", "nan", "pipeline")
+    __slots__ = (
+        "bytes_like",
+        "debug",
+        "error_type_header",
+        "init_trace",
+        "json",
+        "nan",
+        "pipeline",
+        "trust_pyc",
+    )
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         chosen = {name: _choice(environ, name) for name in SWITCHES}
@@ -113,6 +123,7 @@ class Switches:
         self.error_type_header = chosen["RAPID_ERROR_TYPE_HEADER"] == "1"
         self.pipeline = chosen["RAPID_PIPELINE"] == "1"
         self.debug = chosen["RAPID_DEBUG"] == "1"
+        self.trust_pyc = chosen["RAPID_TRUST_PYC"] == "1"
         _refuse_concurrency(environ.get("AWS_LAMBDA_MAX_CONCURRENCY"))
 
 

@@ -21,6 +21,7 @@ FIELDS: Final = {
     "RAPID_ERROR_TYPE_HEADER": "error_type_header",
     "RAPID_PIPELINE": "pipeline",
     "RAPID_DEBUG": "debug",
+    "RAPID_TRUST_PYC": "trust_pyc",
 }
 LEGAL: Final[dict[str, dict[str, object]]] = {
     "RAPID_JSON": {"auto": "auto", "orjson": "orjson", "stdlib": "stdlib"},
@@ -30,6 +31,7 @@ LEGAL: Final[dict[str, dict[str, object]]] = {
     "RAPID_ERROR_TYPE_HEADER": {"0": False, "1": True},
     "RAPID_PIPELINE": {"0": False, "1": True},
     "RAPID_DEBUG": {"0": False, "1": True},
+    "RAPID_TRUST_PYC": {"0": False, "1": True},
 }
 VALUES: Final = [(name, value, got) for name, values in LEGAL.items() for value, got in values.items()]
 

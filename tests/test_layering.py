@@ -29,6 +29,7 @@ COLD_RINGS: Final = (
 # Beyond the cold-path boundary, from the inside out: loaded when they are needed, so that nobody before the
 # boundary imports them at module level.
 DEFERRED: Final = (
+    "_bytecode",
     "_emulator",
     "_exec",
     "_parser",
