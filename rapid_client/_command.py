@@ -17,7 +17,8 @@ USAGE_ERROR: Final = 2
 SYSTEMS: Final = ("linux", "darwin")
 #: What the local half imports; the extra `local` brings more: uvloop is faster, but asyncio has a loop too.
 PACKAGES: Final = ("click", "h11", "rich")
-#: What `rapid layer` imports besides, and pip, which it runs: the extra `layer` brings them, and the others.
+#: What `rapid layer` and `rapid package` import besides, and pip, which they run: the extra `layer` brings
+#: them, and the others.
 LAYER_PACKAGES: Final = ("cyclonedx", "elftools", "jsonschema", "packageurl", "packaging", "pip")
 
 
@@ -27,7 +28,7 @@ def main() -> int:
     Returns:
         The exit code: the command's own, or 2 if it cannot run here, after one line on stderr.
     """
-    if sys.argv[1:2] == ["layer"]:
+    if sys.argv[1:2] in (["layer"], ["package"]):
         problem = obstacle(sys.platform, PACKAGES + LAYER_PACKAGES, "layer")
     else:
         problem = obstacle(sys.platform, PACKAGES)

@@ -16,6 +16,7 @@ from rapid_client.local._commands._stdout import complaint, forget_stdout
 from rapid_client.local._commands.event import event
 from rapid_client.local._commands.invoke import invoke
 from rapid_client.local._commands.layer import layer
+from rapid_client.local._commands.package import package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ def rapid() -> None:
 rapid.add_command(invoke)
 rapid.add_command(event)
 rapid.add_command(layer)
+rapid.add_command(package)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import count
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from rapid_client.local.samples import load_sample, sample_names
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
 
 
 def read_event(text: str) -> bytes:
@@ -42,6 +46,35 @@ def read_event(text: str) -> bytes:
         ) from None
 
 
+def read_events(texts: Sequence[str]) -> dict[str, bytes]:
+    """Return the events that these mean, by names that messages can show; a folder means its .json files.
+
+    Raises:
+        click.UsageError: If one is neither a folder with .json files nor what `read_event` takes.
+    """
+    events: dict[str, bytes] = {}
+    for text in texts:
+        if not _is_folder(text):
+            events[_unused_name(_short(text), events)] = read_event(text)
+            continue
+        files = sorted(Path(text).glob("*.json"))
+        if not files:
+            raise click.UsageError(f"--event: the folder {text!r} has no .json file")
+        for file in files:
+            events[_unused_name(file.name, events)] = read_event(str(file))
+    return events
+
+
+def _unused_name(name: str, taken: Container[str]) -> str:
+    return next(each for each in _numbered(name) if each not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in count(2):
+        yield f"{name} ({number})"
+
+
 def _checked(event: bytes, source: str) -> bytes:
     """Return *event* if it is JSON: what a function could not read is better said here."""
     try:
@@ -62,6 +95,14 @@ def _is_file(path: Path) -> bool:
     """Whether this is a file or a pipe (``<(command)``); JSON may be too long for a path, or hold a NUL."""
     try:
         return path.exists() and not path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_folder(text: str) -> bool:
+    """Whether this is a folder; JSON may be too long for a path, or hold a NUL."""
+    try:
+        return text not in ("", "-") and Path(text).is_dir()
     except (OSError, ValueError):
         return False
 

@@ -13,6 +13,7 @@ from rapid_client.local import InvokeOptions
 from rapid_client.local._commands._events import read_event
 from rapid_client.local._commands._numbers import Seconds, WholeNumber
 from rapid_client.local._commands._stdout import write_stdout
+from rapid_client.local._commands._variables import read_variables
 from rapid_client.local._commands._view import LogView, ProgressBar, console, show_table
 from rapid_client.local.environment import FunctionOptions
 from rapid_client.local.function import LocalFunction
@@ -126,10 +127,7 @@ def invoke(
 
 
 def _function_options(variables: tuple[str, ...], **settings: Any) -> FunctionOptions:
-    wrong = next((pair for pair in variables if not pair.partition("=")[0] or "=" not in pair), None)
-    if wrong is not None:
-        raise click.UsageError(f"--env {wrong!r} is not NAME=VALUE")
-    return FunctionOptions(env=dict(pair.split("=", 1) for pair in variables), **settings)
+    return FunctionOptions(env=read_variables(variables), **settings)
 
 
 def _client_context(text: str | None) -> str | None:

@@ -1,0 +1,121 @@
+"""Compare what a function answers, but for what varies from run to run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rapid_client.local.function import InvokeResult
+
+#: Characters of a value that are shown.
+SHOWN: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place where two answers differ.
+
+    Attributes:
+        path: Where in the answer, ``$.body.items[0]``; ``status`` and ``error type`` are beside it.
+        before: What the one has there.
+        after: What the other has there.
+    """
+
+    path: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_shown(self.before)} became {_shown(self.after)}"
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+ABSENT: Final = _Absent()
+
+
+def answer(result: InvokeResult) -> dict[str, Any]:
+    """Return what counts of an answer: how it ended, the type of an error, the value of a response.
+
+    An error's message and traceback name paths and lines, which are not the same in two folders.
+    """
+    found: dict[str, Any] = {"status": result.status, "error type": result.error_type}
+    if result.ok:
+        found["$"] = _value(result.payload)
+    return found
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+    """Return where two answers differ, as JSON values: 1 is not 1.0, the order of keys does not count."""
+    return [
+        difference
+        for name in before | after
+        for difference in _walk(before.get(name, ABSENT), after.get(name, ABSENT), name)
+    ]
+
+
+def varying(answers: Sequence[dict[str, Any]]) -> list[Difference]:
+    """Return what varies between answers of the same function to the same event, each place once."""
+    found = {each.path: each for other in answers[1:] for each in differences(answers[0], other)}
+    return list(found.values())
+
+
+def unexplained(answers: Sequence[dict[str, Any]], after: dict[str, Any]) -> list[Difference]:
+    """Return where *after* differs from all of the *answers*, where these do not vary.
+
+    What varies must still be of a type that it has had.
+    """
+    masked = varying(answers)
+    return [each for each in differences(answers[0], after) if not _excused(each, masked)]
+
+
+def _excused(difference: Difference, masked: Iterable[Difference]) -> bool:
+    for mask in masked:
+        if difference.path == mask.path:
+            return type(difference.after) in {type(mask.before), type(mask.after)}
+        if difference.path.startswith((f"{mask.path}.", f"{mask.path}[")):
+            return True
+    return False
+
+
+def _value(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return payload.decode(errors="backslashreplace")
+
+
+def _walk(before: Any, after: Any, path: str) -> Iterator[Difference]:
+    if isinstance(before, str) and isinstance(after, str) and before != after:
+        # An answer to API Gateway has JSON in a string: what varies there is a part of it.
+        inner = _container(before), _container(after)
+        if None not in inner:
+            before, after = inner
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in before | after:
+            yield from _walk(before.get(key, ABSENT), after.get(key, ABSENT), f"{path}.{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, pair in enumerate(zip(before, after, strict=True)):
+            yield from _walk(*pair, f"{path}[{number}]")
+    elif type(before) is not type(after) or before != after:
+        yield Difference(path, before, after)
+
+
+def _container(text: str) -> Any:
+    """Return the object or array that a string holds as JSON; None if it does not."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    value = _value(text.encode(errors="surrogatepass"))
+    return value if isinstance(value, dict | list) else None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

@@ -1,0 +1,68 @@
+"""Packages' shared libraries are stripped, and shipped as they came where that would break them."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.layer.workbench import DIGITS
+
+if TYPE_CHECKING:
+    from tests.package.bench import Bench
+
+pytestmark = pytest.mark.slow
+SOURCE: Final = "static int unseen(int x) { return x * 2; }\nint seen(int x) { return unseen(x) + 1; }\n"
+PLACE: Final = "native/_x.so"
+
+
+@pytest.fixture
+def native(bench: Bench) -> Bench:
+    """Return a bench with a wheel that has a real library, and a function that has one of its own."""
+    if platform.machine() != "x86_64" or not shutil.which("gcc") or not shutil.which("strip"):
+        pytest.skip("it needs gcc and strip, on x86_64")
+    source, library = bench.write("x.c", SOURCE), bench.folder / "x.so"
+    subprocess.run(["gcc", "-g3", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+    tag = f"cp{DIGITS}-cp{DIGITS}-manylinux_2_17_x86_64"
+    bench.make_wheel("native", "1.0", {PLACE: library.read_bytes(), "native/__init__.py": ""}, tag=tag)
+    bench.function({"app.py": "def handler(event, context):\n    return 1\n", "own.so": library.read_bytes()})
+    return bench
+
+
+def test_a_stripped_library_still_works(native: Bench) -> None:
+    """What nobody can call is gone, what can be called is there; the user's own is as it was."""
+    said = native.package(*native.require("native"))
+    contents = native.contents()
+    stripped = native.write("stripped.so", contents[PLACE])
+    probe = "import ctypes, sys; sys.exit(ctypes.CDLL(sys.argv[1]).seen(20))"
+
+    assert b"unseen" not in contents[PLACE]
+    assert subprocess.run(["python3", "-c", probe, stripped]).returncode == 41
+    assert contents["own.so"] == (native.folder / "x.so").read_bytes()
+    sizes = {step["name"]: step["size"] for step in said["steps"]}
+    assert sizes["stripped binaries"] < sizes["what no function loads"]
+
+
+def test_a_library_that_stripping_breaks_is_as_it_came(native: Bench) -> None:
+    """A tool that damages it changes nothing, and a note says so."""
+    tool = native.write(
+        "bin/x86_64-linux-gnu-strip",
+        '#!/bin/sh\n[ $# = 3 ] || { echo odd strip 1.0; exit; }\nhead -c 2000 "$3" >"$2"\n',
+    )
+    tool.chmod(0o755)
+    said = native.package(*native.require("native"), PATH=f"{tool.parent}:{native.environ['PATH']}")
+
+    assert native.contents()[PLACE] == (native.folder / "x.so").read_bytes()
+    assert f"{PLACE} would not load any more when stripped: it is as it came" in said["notes"]
+
+
+def test_without_a_tool(native: Bench) -> None:
+    """A machine that cannot strip says so, and packages."""
+    native.write("bin/empty", "")
+    said = native.package(*native.require("native"), PATH=str(native.folder / "bin"))
+
+    assert native.contents()[PLACE] == (native.folder / "x.so").read_bytes()
+    assert any(note.startswith("the binaries are not stripped: no tool here") for note in said["notes"])
