@@ -17,6 +17,7 @@ from rapid_client.local._commands.event import event
 from rapid_client.local._commands.invoke import invoke
 from rapid_client.local._commands.layer import layer
 from rapid_client.local._commands.package import package
+from rapid_client.local._commands.profile import profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ rapid.add_command(invoke)
 rapid.add_command(event)
 rapid.add_command(layer)
 rapid.add_command(package)
+rapid.add_command(profile)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""`rapid profile`: where a function's cold start goes, measured in the real runtime."""

@@ -1,0 +1,220 @@
+"""Runs inside the function's process: notes each import, then starts the runtime as `bootstrap` would.
+
+It is a script, started by its path: ``python recorder.py OUT MODE ROOT app.handler``. OUT is the file that
+gets the recording, MODE ``time`` or ``use``, ROOT the folder with our package where `bootstrap` is beside it,
+else empty. It imports nothing that the runtime does not import: what it loaded would look free in the
+function. Python 3.11 to 3.15.
+"""
+
+from __future__ import annotations
+
+import marshal
+import posix
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any, Final
+
+#: The fields of a record; times are in nanoseconds of the monotonic clock.
+NAME, PARENT, START, END, LOAD, COMPILE, EXECUTE, SIZE, PYC, FILE, LINE, OK, EXTENSION = range(13)
+#: What was seen of a module's code: its source was compiled, bytecode was loaded, bytecode was looked at.
+COMPILED: Final = 1
+LOADED: Final = 2
+LOOKED_AT: Final = 4
+#: CPython leaves frames of this file out of the tracebacks of imports: with its name, ours are left out, too.
+HIDDEN: Final = "<frozen importlib._bootstrap>"
+
+
+class Recorder:
+    """Notes imports from `install` on, and which code ran once the first event is asked for.
+
+    Args:
+        out: The file for the recording.
+        mode: ``time``, or ``use``: note which code runs, by `sys.monitoring`.
+        module: The handler's module, whose import is where the runtime's start ends.
+    """
+
+    def __init__(self, out: str, mode: str, module: str) -> None:
+        self.out, self.mode, self.module, self.handled = out, mode, module, module
+        self.started = time.monotonic_ns()
+        self.records: list[list[Any]] = []
+        self.stacks: dict[int, list[int]] = {}
+        self.ran: dict[CodeType, None] = {}
+        self.asked = 0
+        self.watching = False
+
+    def install(self) -> None:
+        """Wrap what imports: the machinery's functions, looked up by name at each call."""
+        machinery, external = sys.modules["_frozen_importlib"], sys.modules["_frozen_importlib_external"]
+        self._wrap_find(machinery)
+        self._wrap(external.__dict__["_LoaderBasics"], "exec_module", EXECUTE)
+        self._wrap(external.__dict__["SourceLoader"], "get_code", LOAD)
+        self._wrap(external.__dict__["SourcelessFileLoader"], "get_code", LOAD)
+        self._wrap(external.__dict__["SourceLoader"], "source_to_code", COMPILE, COMPILED)
+        self._wrap(external.__dict__["ExtensionFileLoader"], "create_module", LOAD, 0, True)
+        self._wrap(external.__dict__["ExtensionFileLoader"], "exec_module", EXECUTE, 0, True)
+        self._wrap(external, "_compile_bytecode", None, LOADED)
+        self._wrap(external, "_classify_pyc", None, LOOKED_AT)
+        self._wrap_read(external.__dict__["FileLoader"])
+
+    def _current(self) -> list[Any] | None:
+        """Return the record of the import that this thread is in."""
+        stack = self.stacks.get(get_ident())
+        return self.records[stack[-1]] if stack else None
+
+    def _wrap_find(self, machinery: Any) -> None:
+        original, modules, clock, frame_of = (
+            machinery.__dict__["_find_and_load"],
+            sys.modules,
+            time.monotonic_ns,
+            sys._getframe,  # noqa: SLF001 - `inspect` would be another import
+        )
+
+        def _find_and_load(name: str, import_: object) -> object:
+            if name in modules:
+                return original(name, import_)
+            if name == self.module:
+                self._before_handler()
+            stack = self.stacks.setdefault(get_ident(), [])
+            frame: Any = frame_of(1)
+            while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+                frame = frame.f_back
+            place = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+            del frame
+            record: list[Any] = [name, stack[-1] if stack else -1, 0, 0, 0, 0, 0, 0, 0, *place, False, False]
+            stack.append(len(self.records))
+            self.records.append(record)
+            record[START] = clock()
+            try:
+                module = original(name, import_)
+                record[OK] = True
+                return module
+            finally:
+                record[END] = clock()
+                stack.pop()
+
+        machinery.__dict__["_find_and_load"] = hidden(_find_and_load)
+
+    def _wrap(self, owner: Any, name: str, field: int | None, seen: int = 0, extension: bool = False) -> None:
+        original, clock, current = getattr(owner, name), time.monotonic_ns, self._current
+
+        def wrapper(*args: object, **options: object) -> object:
+            record = current()
+            if record is None:
+                return original(*args, **options)
+            record[PYC] |= seen
+            record[EXTENSION] = record[EXTENSION] or extension
+            if field is None:
+                return original(*args, **options)
+            start = clock()
+            try:
+                return original(*args, **options)
+            finally:
+                record[field] += clock() - start
+
+        setattr(owner, name, hidden(wrapper))
+
+    def _wrap_read(self, owner: Any) -> None:
+        original, current = owner.get_data, self._current
+
+        def get_data(*args: object) -> object:
+            data = original(*args)
+            record = current()
+            if record is not None:
+                record[SIZE] += len(data)
+            return data
+
+        owner.get_data = hidden(get_data)
+
+    def _before_handler(self) -> None:
+        """The runtime is there, its client too: from now on be told when it asks for an event."""
+        client: Any = sys.modules["rapid_client._client"].__dict__["Client"]
+        ask = client.next
+
+        def next_(client: object) -> object:
+            self._asks()
+            return ask(client)
+
+        client.next = next_
+        self.module = ""
+
+    def _asks(self) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            self.write()
+        elif self.mode == "use":
+            self._watch()
+
+    def _watch(self) -> None:
+        monitoring: Any = getattr(sys, "monitoring", None)  # not before 3.12
+        if monitoring is None or monitoring.get_tool(monitoring.PROFILER_ID) is not None:
+            return
+        self.watching = True
+        monitoring.use_tool_id(monitoring.PROFILER_ID, "rapid profile")
+        disable, ran = monitoring.DISABLE, self.ran
+
+        def starts(code: CodeType, _offset: int) -> object:
+            ran[code] = None
+            return disable
+
+        events = monitoring.events
+        for event in (events.PY_START, events.PY_RESUME):
+            monitoring.register_callback(monitoring.PROFILER_ID, event, starts)
+        monitoring.set_events(monitoring.PROFILER_ID, events.PY_START | events.PY_RESUME)
+
+    def write(self) -> None:
+        """Write the recording; whole or not at all."""
+        files: dict[str, str] = {}
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            files[name] = file if isinstance(file, str) else ""
+        ran = [(code.co_filename, code.co_firstlineno) for code in list(self.ran)] if self.watching else None
+        recording = {
+            "started": self.started,
+            "module": self.handled,
+            "records": self.records,
+            "files": files,
+            "ran": ran,
+        }
+        data = marshal.dumps(recording)
+        file = posix.open(self.out + ".new", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC, 0o600)
+        while data:
+            data = data[posix.write(file, data) :]
+        posix.close(file)
+        posix.rename(self.out + ".new", self.out)
+
+
+def hidden(function: Any) -> Callable[..., object]:
+    """Return *function*, which tracebacks of imports leave out as they do importlib's own."""
+    function.__code__ = function.__code__.replace(co_filename=HIDDEN)
+    return function  # type: ignore[no-any-return]
+
+
+def start(arguments: list[str]) -> int:
+    """Install the recorder and become the runtime; see the module's docstring for *arguments*."""
+    out, mode, root, handler = arguments
+    if root:
+        sys.path[0], sys.argv = root, [root + "/bootstrap", handler]
+    else:
+        sys.path[0], sys.argv = posix.getcwd(), ["rapid_client", handler]
+    Recorder(out, mode, handler.rpartition(".")[0].replace("/", ".")).install()
+    if root:
+        import rapid_client  # noqa: PLC0415 - the path leads to it only now
+
+        return rapid_client.start(sys.argv)
+    from rapid_client import preload  # noqa: PLC0415 - as above
+
+    preload()
+    from rapid_client._runtime import main  # noqa: PLC0415 - as above
+
+    return main(sys.argv)
+
+
+if __name__ == "__main__":
+    from _thread import get_ident  # built in
+
+    sys.exit(start(sys.argv[1:]))
