@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from rapid_client.local import InvokeOptions
+from rapid_client.local._commands import _options
 from rapid_client.local._commands._events import read_event
-from rapid_client.local._commands._numbers import Seconds, WholeNumber
+from rapid_client.local._commands._numbers import WholeNumber
 from rapid_client.local._commands._stdout import write_stdout
-from rapid_client.local._commands._variables import read_variables
 from rapid_client.local._commands._view import LogView, ProgressBar, console, show_table
 from rapid_client.local.environment import FunctionOptions
 from rapid_client.local.function import LocalFunction
@@ -39,15 +38,7 @@ NEWLINE: Final = b"\n"
     help="The event: '-' for standard input, a file, the name of a sample event (`rapid event` lists them),"
     " or JSON. [default: {}]",
 )
-@click.option(
-    "-t",
-    "--timeout",
-    type=Seconds(min=0, min_open=True, max=900),
-    metavar="SECONDS",
-    default=3.0,
-    show_default=True,
-    help="Seconds that an invocation may take.",
-)
+@_options.timeout(3.0)
 @click.option(
     "-n",
     "--repeat",
@@ -57,27 +48,9 @@ NEWLINE: Final = b"\n"
     show_default=True,
     help="Invoke so many times, one after the other, and show cold against warm.",
 )
-@click.option(
-    "--root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder of the function's code. [default: the current one]",
-)
-@click.option(
-    "--env",
-    "variables",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set an environment variable; may be repeated.",
-)
-@click.option(
-    "--memory",
-    "memory_mb",
-    type=WholeNumber(128, 10240),
-    metavar="MB",
-    default=128,
-    show_default=True,
-    help="Megabytes that the function is told to have; not enforced.",
-)
+@_options.root
+@_options.env
+@_options.memory
 @click.option("--client-context", metavar="JSON", help="What the handler gets as context.client_context.")
 @click.option(
     "--logs",
@@ -86,13 +59,7 @@ NEWLINE: Final = b"\n"
     show_default=True,
     help="Whose log to show; auto: of the first two and of those that fail.",
 )
-@click.option(
-    "--python",
-    envvar="RAPID_PYTHON",
-    default=sys.executable,
-    metavar="PATH",
-    help="The interpreter. [default: RAPID_PYTHON, else this one]",
-)
+@_options.python
 @click.option(
     "--runtime",
     default="rapid_client",
@@ -115,7 +82,7 @@ def invoke(
       2    the command line is wrong, or the interpreter cannot run the runtime
       130  Ctrl-C
     """  # noqa: D301 - click wants the backspace character itself
-    options = _function_options(**settings)
+    options = FunctionOptions(**settings)
     call = InvokeOptions(client_context=_client_context(client_context))
     event = read_event(event_text)
     view = LogView(visible=logs != "none")
@@ -124,10 +91,6 @@ def invoke(
     if repeat > 1:
         show_table(results, console())
     return _print(results[-1], view)
-
-
-def _function_options(variables: tuple[str, ...], **settings: Any) -> FunctionOptions:
-    return FunctionOptions(env=read_variables(variables), **settings)
 
 
 def _client_context(text: str | None) -> str | None:

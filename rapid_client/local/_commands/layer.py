@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from rapid_client.local._commands import _options
 from rapid_client.local._commands._stdout import write_stdout
 from rapid_client.local._commands._view import console
 
@@ -27,11 +28,7 @@ def layer() -> None:
     " [required without --locked]",
 )
 @click.option("--arch", metavar="ARCH", help="The architecture: x86_64 or arm64. [default: x86_64]")
-@click.option(
-    "--python",
-    metavar="X.Y",
-    help="The Python of a provided runtime, 3.11 to 3.15. [default: 3.13, or the managed runtime's]",
-)
+@_options.target_python
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -53,11 +50,7 @@ def layer() -> None:
     metavar="REQUIREMENT",
     help="A package to add, boto3 for one; may be repeated.",
 )
-@click.option(
-    "--requirements",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file of packages to add, as pip reads it.",
-)
+@_options.requirements
 @click.option(
     "--without",
     type=click.Choice(["orjson", "tzdata"]),
@@ -70,9 +63,7 @@ def layer() -> None:
     metavar="MANIFEST",
     help="Repeat the layer of this manifest: the same runtime, architecture, interpreter and wheels.",
 )
-@click.option(
-    "--strip/--no-strip", default=True, help="Take debugging information out of binaries. [default: yes]"
-)
+@_options.strip
 @click.option("--tree", is_flag=True, help="Write the unpacked layer, too.")
 @click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Write what was built to standard output, as JSON.")

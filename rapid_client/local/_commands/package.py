@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
+from rapid_client.local._commands import _options
 from rapid_client.local._commands._events import read_events
-from rapid_client.local._commands._numbers import Seconds, WholeNumber
+from rapid_client.local._commands._numbers import WholeNumber
 from rapid_client.local._commands._stdout import write_stdout
-from rapid_client.local._commands._variables import read_variables
 from rapid_client.local._commands._view import console
 
 
@@ -36,17 +36,8 @@ from rapid_client.local._commands._view import console
 @click.option(
     "--arch", default="x86_64", show_default=True, metavar="ARCH", help="The architecture: x86_64 or arm64."
 )
-@click.option(
-    "--python",
-    metavar="X.Y",
-    help="The Python of a provided runtime, 3.11 to 3.15. [default: 3.13, or the managed runtime's]",
-)
-@click.option(
-    "--requirements",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="A file of packages to install, as pip reads it.",
-)
+@_options.target_python
+@_options.requirements
 @click.option(
     "--boto3-services",
     "services",
@@ -59,9 +50,7 @@ from rapid_client.local._commands._view import console
     help="Ship the sources beside their bytecode; without them tracebacks have no lines, and what reads its"
     " own source breaks. [default: yes]",
 )
-@click.option(
-    "--strip/--no-strip", default=True, help="Take debugging information out of binaries. [default: yes]"
-)
+@_options.strip
 @click.option("--handler", metavar="NAME", help="The handler, app.handler for one: what --event is sent to.")
 @click.option(
     "-e",
@@ -80,33 +69,11 @@ from rapid_client.local._commands._view import console
     metavar="TIMES",
     help="With --event: cold starts of each step's tree that are measured.",
 )
-@click.option(
-    "--env",
-    "variables",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set a variable for the runs; may be repeated.",
-)
-@click.option(
-    "-t",
-    "--timeout",
-    type=Seconds(min=0, min_open=True, max=900),
-    metavar="SECONDS",
-    default=30.0,
-    show_default=True,
-    help="Seconds that an invocation may take in the runs.",
-)
-@click.option(
-    "--memory",
-    "memory_mb",
-    type=WholeNumber(128, 10240),
-    metavar="MB",
-    default=128,
-    show_default=True,
-    help="Megabytes that the function is told to have in the runs; not enforced.",
-)
-@click.option("--aws", is_flag=True, help="Let the runs have this machine's AWS credentials.")
-@click.option("--network", is_flag=True, help="Let the runs reach the network.")
+@_options.env
+@_options.timeout(30.0)
+@_options.memory
+@_options.aws
+@_options.network
 @click.option("--json", "as_json", is_flag=True, help="Write the report to standard output, as JSON.")
 def package(as_json: bool, **settings: Any) -> None:
     """Package the function in SRC, a folder or a zip file, for one runtime, architecture and Python.
@@ -129,8 +96,7 @@ def package(as_json: bool, **settings: Any) -> None:
     from rapid_client.local._package import commands  # noqa: PLC0415 - it needs the extra's packages
 
     events = read_events(settings.pop("events"))
-    variables = read_variables(settings.pop("variables"))
-    order = commands.read_order(events=events, variables=variables, **settings)
+    order = commands.read_order(events=events, **settings)
     screen = console()
     report = commands.build(order, lambda line: screen.print(line, markup=False, soft_wrap=True))
     if as_json:

@@ -43,7 +43,7 @@ def read_order(runtime: str, arch: str, python: str | None, **settings: Any) -> 
 
 
 #: The options about runs.
-RUNNING = ("handler", "events", "variables", "timeout", "memory_mb", "runs", "aws", "network")
+RUNNING = ("handler", "events", "env", "timeout", "memory_mb", "runs", "aws", "network")
 
 
 def build(order: Order, announce: Callable[[str], None]) -> Report:
@@ -65,7 +65,7 @@ def summary(report: Report) -> bytes:
 
 
 def _trying(
-    handler: str | None, events: Mapping[str, bytes], variables: dict[str, str], **settings: Any
+    handler: str | None, events: Mapping[str, bytes], env: dict[str, str], **settings: Any
 ) -> Trying | None:
     """Return how the function is to be tried; None if there are no events."""
     if events and handler is None:
@@ -76,7 +76,5 @@ def _trying(
         raise click.UsageError("--handler is for runs, and there is nothing to run it with: add --event")
     if handler is None:
         return None
-    options = FunctionOptions(
-        env=variables, timeout=settings.pop("timeout"), memory_mb=settings.pop("memory_mb")
-    )
+    options = FunctionOptions(env=env, timeout=settings.pop("timeout"), memory_mb=settings.pop("memory_mb"))
     return Trying(handler, events, options, **settings)
