@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rapid_client.local._package.report import Report
 
 HEAD: Final = ("", "files", "bytes", "less", "cold start ms", "saves ms")
+#: What a step saves where its cold starts and those before it overlap.
+IN_SPREAD: Final = "in the spread"
 
 
 def show(report: Report, screen: Console) -> None:
@@ -58,7 +60,10 @@ def _times(report: Report, before: str, after: str) -> tuple[str, str]:
     if old is None or new is None:
         return "", ""
     shown = f"{new.median:.1f} ({new.least:.1f} to {new.most:.1f})"
-    return shown, "" if before == after else f"{old.median - new.median:.1f}"
+    if before == after:
+        return shown, ""
+    apart = new.most < old.least or old.most < new.least
+    return shown, f"{old.median - new.median:.1f}" if apart else IN_SPREAD
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
