@@ -16,7 +16,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import rapid_client
 from rapid_client.errors import ConfigError
@@ -56,7 +56,7 @@ DUMMIES: Final = {
 LIKE_LAMBDA: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
 #: -P: no file beside which we are started is taken for a module of ours.
 START: Final = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import rapid_client.local._runs_worker as w; w.main()"
+    "import importlib, sys; sys.path.insert(0, sys.argv[1]); importlib.import_module(sys.argv[2]).main()"
 )
 #: Seconds for the worker to end its function after SIGTERM; half a second is what a stubborn function takes.
 GRACE: Final = 10.0
@@ -86,11 +86,14 @@ class Runs:
         settings: What is run, and what it may reach.
 
     Attributes:
+        worker_module: The module whose ``main`` does the runs, in a process of its own.
         notices: After ``with``: what could not be done, a line each; that the network could not be cut off.
 
     Raises:
         ConfigError: From ``with``, if no worker can be started.
     """
+
+    worker_module: ClassVar = "rapid_client.local._runs_worker"
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
@@ -136,7 +139,7 @@ class Runs:
         folder = (root or self._settings.options.folder).absolute()
         said = self._ask({"root": str(folder), "event": base64.b64encode(event).decode()})
         if "result" in said:
-            return _result(said["result"])
+            return read_result(said["result"])
         raise ConfigError(said.get("refused") or "the process that runs the function has ended")
 
     def cold_starts(self, events: Sequence[bytes], times: int) -> list[list[InvokeResult]]:
@@ -152,7 +155,14 @@ class Runs:
         settings = self._settings
         options = replace(settings.options, env=_allowed(settings.options.env, aws=settings.aws))
         self._worker = subprocess.Popen(
-            [sys.executable, "-P", "-c", START, str(Path(rapid_client.__file__).parent.parent)],
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                START,
+                str(Path(rapid_client.__file__).parent.parent),
+                self.worker_module,
+            ],
             env=run_environ(os.environ, aws=settings.aws),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -186,7 +196,7 @@ def _allowed(environ: Mapping[str, str], *, aws: bool) -> dict[str, str]:
     return {name: value for name, value in environ.items() if aws or name not in CREDENTIALS}
 
 
-def _result(fields: dict[str, Any]) -> InvokeResult:
+def read_result(fields: dict[str, Any]) -> InvokeResult:
     """Return the result that the worker has described."""
     binary = {name: base64.b64decode(fields[name]) for name in ("payload", "log")}
     return InvokeResult(**{**fields, **binary})

@@ -24,7 +24,13 @@ from rapid_client.local.environment import FunctionOptions
 from rapid_client.local.function import LocalFunction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
+
+    from rapid_client.local.function import InvokeResult
+
+    #: Gets the handler, how it is run, and the line that was asked.
+    Answer = Callable[[str, FunctionOptions, dict[str, Any]], dict[str, Any]]
 
 #: <linux/sched.h>
 CLONE_NEWUSER: Final = 0x10000000
@@ -34,8 +40,12 @@ SIOCSIFFLAGS: Final = 0x8914
 IFF_UP: Final = 1
 
 
-def main() -> None:
-    """Answer until standard input ends, or SIGTERM comes."""
+def main(answer: Answer | None = None) -> None:
+    """Answer until standard input ends, or SIGTERM comes.
+
+    Args:
+        answer: What makes the answer to a line; without it that is one cold start, and one event.
+    """
     signal.signal(signal.SIGTERM, _end)
     try:
         order = json.loads(sys.stdin.readline() or "{}")
@@ -48,7 +58,7 @@ def main() -> None:
         for line in sys.stdin:
             asked = json.loads(line)
             here = replace(options, root=asked["root"])
-            _say(_run(order["handler"], here, base64.b64decode(asked["event"])))
+            _say((answer or _run)(order["handler"], here, asked))
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # who asked has gone, or goes
 
@@ -80,15 +90,21 @@ def cut_network() -> str | None:
     return None
 
 
-def _run(handler: str, options: FunctionOptions, event: bytes) -> dict[str, Any]:
+def _run(handler: str, options: FunctionOptions, asked: dict[str, Any]) -> dict[str, Any]:
     """Start the function, invoke it once, end it; return what came of it."""
+    event = base64.b64decode(asked["event"])
     try:
         with LocalFunction(handler, options) as function:
             result = function.invoke(event)
     except ConfigError as exc:
         return {"refused": str(exc)}
+    return {"result": described(result)}
+
+
+def described(result: InvokeResult) -> dict[str, Any]:
+    """Return *result* as JSON can have it."""
     binary = {name: base64.b64encode(getattr(result, name)).decode() for name in ("payload", "log")}
-    return {"result": {**asdict(result), **binary}}
+    return {**asdict(result), **binary}
 
 
 def _say(answer: dict[str, Any]) -> None:

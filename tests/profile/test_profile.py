@@ -7,13 +7,16 @@ import os
 import py_compile
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from rapid_client.local._profile.model import own_names
 from rapid_client.local._profile.recorder import Recorder
-from rapid_client.local._profile.runs import cold_start, repeatable, without_credentials
+from rapid_client.local._profile.runs import ProfileRuns, Side
+from rapid_client.local._runs import RunSettings
 from rapid_client.local.environment import FunctionOptions
 
 if TYPE_CHECKING:
@@ -65,11 +68,11 @@ PLAIN = "def f():\n    return 1\n"
 #: The profile's fields, as docs/cold-start.md lists them.
 FIELDS = {
     "schema", "handler", "python", "runs", "init_ms", "call_ms", "recorder_ms", "phases", "imports",
-    "notices", "advice",
+    "lines", "opened", "error", "notices", "advice",
 }  # fmt: skip
 IMPORT_FIELDS = {
     "name", "parent", "when", "file", "line", "start_ms", "own_ms", "total_ms", "body_ms", "compile_ms",
-    "size", "pyc", "ok", "used",
+    "size", "pyc", "ok", "spread_ms", "used",
 }  # fmt: skip
 
 
@@ -101,10 +104,11 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def rapid(*arguments: str) -> subprocess.CompletedProcess[str]:
+def rapid(*arguments: str, extra: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command."""
     command = [sys.executable, "-m", "rapid_client.local.cli", "profile", *arguments]
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environ |= extra or {}
     return subprocess.run(command, capture_output=True, text=True, timeout=100, env=environ)
 
 
@@ -161,14 +165,16 @@ def test_nothing_is_written_into_the_function(root: Path) -> None:
     assert sorted(path.relative_to(root) for path in root.rglob("*")) == before
 
 
-@pytest.mark.parametrize("mode", ["time", "use"])
+@pytest.mark.parametrize("mode", ["time", "use", "lines"])
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is of 3.12")
 def test_answers_and_errors_are_as_without_the_recorder(root: Path, mode: Any) -> None:
     """Answers, errors and their stack traces are byte for byte those of a run without the recorder."""
-    options = repeatable(FunctionOptions(root=root, timeout=30))
+    options = FunctionOptions(root=root, timeout=30, env={"RAPID_PIPELINE": ""})
+    side = Side(root, sys.executable)
     events = [b"{}", b'{"fail": true}', b"{}"]
-    plain = cold_start("app.handler", options, "plain", events)
-    recorded = cold_start("app.handler", options, mode, events)
+    with ProfileRuns(RunSettings(handler="app.handler", options=options)) as runs:
+        plain = runs.start(side, "plain", events)
+        recorded = runs.start(side, mode, events)
     assert recorded.recording is not None
     assert plain.recording is None
     assert [result.status for result in recorded.results] == ["response", "error", "response"]
@@ -263,14 +269,119 @@ def test_an_empty_folder_of_events_is_a_usage_error(tmp_path: Path) -> None:
     assert "has no .json file" in done.stderr
 
 
-def test_no_credentials_reach_the_function() -> None:
-    """Profiles, tokens and keys are hidden, other variables kept."""
-    environ = {"AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "token", "AWS_ACCESS_KEY_ID": "real"}
-    options = without_credentials(FunctionOptions(env={"OTHER": "kept"}), environ)
-    assert options.env["AWS_PROFILE"] == options.env["AWS_SESSION_TOKEN"] == ""
-    assert options.env["AWS_ACCESS_KEY_ID"] == "rapid-profile"
-    assert options.env["AWS_CONFIG_FILE"] == os.devnull
-    assert options.env["OTHER"] == "kept"
+@pytest.mark.slow
+def test_no_credentials_reach_the_function_and_variables_do(tmp_path: Path) -> None:
+    """Keys and profiles of this process are hidden; `--env` and `--memory` arrive; `--aws` lets keys pass."""
+    (tmp_path / "app.py").write_text(
+        "import os\n"
+        "def handler(event, context):\n"
+        "    raise ValueError([os.environ.get(name) for name in event] + [context.memory_limit_in_mb])\n"
+    )
+    event = '["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "OTHER"]'
+    common = ("app.handler", "--root", str(tmp_path), "--event", event, "--env", "OTHER=kept")
+    os_environ = {"AWS_ACCESS_KEY_ID": "real", "AWS_PROFILE": "mine"}
+    hidden = rapid(*common, "--memory", "512", extra=os_environ)
+    assert "'AKIDRAPIDNOTAKEY0000', None, 'kept', '512'" in hidden.stderr
+    assert "'real', 'mine', 'kept', '128'" in rapid(*common, "--aws", extra=os_environ).stderr
+
+
+INIT = """
+import socket
+try:
+    socket.create_connection(("127.0.0.1", 1), 1)
+except OSError:
+    pass
+unused = sum(
+    range(3_000_000)
+)
+table = sum(range(3_000_000))
+
+def handler(event, context):
+    return table
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is of 3.12")
+def test_work_of_module_bodies_and_what_they_open(tmp_path: Path) -> None:
+    """Slow lines are listed with their place and text; only what no code reads is to be put off."""
+    (tmp_path / "app.py").write_text(INIT)
+    document = profile(tmp_path)
+    lines = {line["line"]: line["text"] for line in document["lines"] if line["file"].endswith("app.py")}
+    assert lines[10] == "table = sum(range(3_000_000))"
+    assert {7, 8} & set(lines)
+    parent = next(line["parent"] for line in document["lines"] if line["text"].startswith("table"))
+    assert document["imports"][parent]["name"] == "app"
+    place = {"file": str(tmp_path / "app.py"), "line": 4}
+    assert {"kind": "connection", "target": "127.0.0.1:1", **place} in document["opened"]
+    texts = " ".join(item["text"] for item in document["advice"])
+    assert "reads unused" in texts
+    assert "reads table" not in texts
+
+
+@pytest.mark.slow
+def test_a_failing_init_shows_what_was_recorded(tmp_path: Path) -> None:
+    """The document has the imports up to the failure, and the error; the exit code is 1."""
+    (tmp_path / "app.py").write_text("import decimal\nraise RuntimeError('no\\nway')\n")
+    done = rapid("app.handler", "--root", str(tmp_path), "--runs", "1", "--json")
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    assert document["error"] == "app.handler does not start: RuntimeError: no way"
+    assert document["init_ms"] is document["call_ms"] is None
+    when = {item["name"]: item["when"] for item in document["imports"]}
+    assert when["app"] == when["decimal"] == "init"
+    assert when["rapid_client._report"] == "runtime"
+    assert document["advice"] == []
+
+
+@pytest.mark.slow
+def test_two_packages_are_compared(root: Path, tmp_path: Path) -> None:
+    """A folder and a zip file of it, whose .pyc keep their state; the page is well-formed."""
+    (root / "app.py").write_text(
+        "import valid_one, stale_one\n\ndef handler(event, context):\n    return 1\n"
+    )
+    packed = tmp_path / "b.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(root / "valid_one.py", "valid_one.py")
+        archive.writestr("stale_one.py", PLAIN)
+        archive.write(root / "app.py", "app.py")
+    page = tmp_path / "page.html"
+    done = rapid(
+        *("app.handler", "--root", str(root), "--runs", "1", "--json", "--html", str(page)),
+        *("--compare", str(root), str(packed)),
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert [side["name"] for side in document["compare"]] == [str(root), str(packed)]
+    states = [
+        {item["name"]: item["pyc"] for item in side["imports"] if item["name"].endswith("_one")}
+        for side in document["compare"]
+    ]
+    assert states == [
+        {"valid_one": "valid", "stale_one": "stale"},
+        {"valid_one": "missing", "stale_one": "missing"},
+    ]
+    assert {"name", "a", "b", "spread", "difference"} == set(document["imports"][0])
+    assert {"init", "first invocation", "interpreter"} <= {row["name"] for row in document["phases"]}
+    ET.fromstring(page.read_text().removeprefix("<!DOCTYPE html>\n"))
+
+
+def test_a_side_of_a_comparison_that_is_nothing_is_a_usage_error(tmp_path: Path) -> None:
+    """The message has the value."""
+    done = rapid("app.handler", "--root", str(tmp_path), "--compare", str(tmp_path), "no-such-thing")
+    assert done.returncode == 2
+    assert "'no-such-thing' is neither a folder, nor a zip file, nor an interpreter" in done.stderr
+
+
+def test_own_modules_are_those_that_no_distribution_brought(tmp_path: Path) -> None:
+    """`pip install --target` puts packages beside the function's modules."""
+    for name in ("requests/__init__.py", "app.py", "six.py", "shop/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    info = tmp_path / "requests-2.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("requests/__init__.py,,\nsix.py,,\nrequests-2.dist-info/RECORD,,\n")
+    assert own_names(tmp_path) == {"app", "shop"}
 
 
 def test_the_recorder_imports_nothing_that_the_runtime_does_not() -> None:

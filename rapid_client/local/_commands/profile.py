@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rapid_client.local._commands._events import read_event
-from rapid_client.local._commands._numbers import Seconds, WholeNumber
+from rapid_client.local._commands import _options
+from rapid_client.local._commands._events import read_events
+from rapid_client.local._commands._numbers import WholeNumber
 from rapid_client.local._commands._stdout import write_stdout
 from rapid_client.local._commands._view import console
+from rapid_client.local._profile import compare as comparing
+from rapid_client.local._profile import page, terminal
 from rapid_client.local._profile.advice import advise
 from rapid_client.local._profile.measure import Failed, Plan, measure
-from rapid_client.local._profile.page import render
-from rapid_client.local._profile.runs import without_credentials
-from rapid_client.local._profile.terminal import show
+from rapid_client.local._profile.runs import Side
+from rapid_client.local._runs import RunSettings
 from rapid_client.local.environment import FunctionOptions
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 @click.option(
     "-e",
     "--event",
-    "event_text",
-    default="{}",
+    "events",
+    multiple=True,
     metavar="FILE|FOLDER|-|JSON|SAMPLE",
-    help="The event, as for `rapid invoke`; or a folder of .json files, sent in the order of their names,"
-    " the first of them as the first call. [default: {}]",
+    help="An event, as for `rapid invoke`; a folder stands for its .json files. May be repeated; the first"
+    " that succeeds is the first call. [default: {}]",
 )
 @click.option(
     "--runs",
@@ -46,36 +47,37 @@ if TYPE_CHECKING:
     help="Cold starts with the recorder, and as many without.",
 )
 @click.option(
-    "--root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder of the function's code. [default: the current one]",
+    "--compare",
+    "sides",
+    nargs=2,
+    metavar="A B",
+    help="Compare two packages, each a folder or a zip file, or two interpreters; the runs take turns.",
 )
+@_options.root
+@_options.env
+@_options.timeout(30.0)
+@_options.memory
+@_options.python
+@_options.aws
+@_options.network
 @click.option(
-    "--env", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable; may be repeated."
+    "--html",
+    "html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page, too.",
 )
-@click.option(
-    "-t",
-    "--timeout",
-    type=Seconds(min=0, min_open=True, max=900),
-    metavar="SECONDS",
-    default=30.0,
-    show_default=True,
-    help="Seconds that an invocation may take.",
-)
-@click.option(
-    "--python",
-    envvar="RAPID_PYTHON",
-    default=sys.executable,
-    metavar="PATH",
-    help="The interpreter. [default: RAPID_PYTHON, else this one]",
-)
-@click.option("--aws", is_flag=True, help="Let the function have this machine's AWS credentials.")
-@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page, too.")
 @click.option("--json", "as_json", is_flag=True, help="Write the profile to standard output as JSON.")
-def profile(handler: str, event_text: str, page: Path | None, as_json: bool, **settings: Any) -> int:
+def profile(handler: str, html: Path | None, as_json: bool, **settings: Any) -> int:
     """Show where the cold start of HANDLER goes, app.handler for one, and what to do about it.
 
-    The function runs in the real runtime, many times, without AWS credentials unless --aws is given.
+    The function runs in the real runtime, many times, without AWS credentials unless --aws is given, and
+    without network, where it can be cut off, unless --network is.
+
+    \b
+    rapid profile app.handler --event event.json --html profile.html
+    rapid profile app.handler --event events --compare src function.zip
+    rapid profile app.handler --compare python3.12 python3.13
 
     \b
     Exit codes:
@@ -84,28 +86,71 @@ def profile(handler: str, event_text: str, page: Path | None, as_json: bool, **s
       2    the command line is wrong, or the interpreter cannot run the runtime
       130  Ctrl-C
     """  # noqa: D301 - click wants the backspace character itself
-    plan = Plan(handler, _options(**settings), _events(event_text), settings["runs"])
-    screen = console()
-    screen.print(f"{handler} will be started {plan.processes} times", markup=False)
-    try:
-        result = measure(plan)
-    except Failed as exc:
-        raise click.ClickException(str(exc)) from None
-    return _write(result, page, as_json)
-
-
-def _write(result: Profile, page: Path | None, as_json: bool) -> int:
-    advice = advise(result)
-    if page is not None:
+    names: tuple[str, str] | None = settings.pop("sides")
+    with tempfile.TemporaryDirectory(prefix="rapid-compare-") as folder:
+        plan = _plan(handler, names, Path(folder), settings)
+        console().print(f"{handler} will be started {plan.processes} times", markup=False)
         try:
-            page.write_text(render(result, advice))
-        except OSError as exc:
-            raise click.ClickException(f"--html {str(page)!r} cannot be written: {exc.strerror}") from None
-    if as_json:
-        write_stdout((json.dumps(_document(result, advice), indent=1) + "\n").encode())
+            found = measure(plan)
+        except Failed as exc:
+            raise click.ClickException(str(exc)) from None
+    if names is not None:
+        _write_comparison(comparing.Comparison(names, *found), html, as_json)
     else:
-        show(result, advice, console())
+        _write(found[0], html, as_json)
+    errors = [result.error for result in found if result.error is not None]
+    if errors:
+        raise click.ClickException(errors[0])
     return 0
+
+
+def _plan(handler: str, names: tuple[str, str] | None, folder: Path, settings: dict[str, Any]) -> Plan:
+    events = read_events(settings.pop("events")) or {"{}": b"{}"}
+    runs, aws, network = (settings.pop(name) for name in ("runs", "aws", "network"))
+    # What asks for the next event along with a response would not be seen asking.
+    settings["env"] = {**settings["env"], "RAPID_PIPELINE": ""}
+    options = FunctionOptions(**settings)
+    side = Side(options.folder, options.python)
+    sides = [side]
+    if names is not None:
+        try:
+            sides = [
+                comparing.read_side(name, side, folder / letter)
+                for letter, name in zip("ab", names, strict=True)
+            ]
+        except Failed as exc:
+            raise click.UsageError(str(exc)) from None
+    return Plan(RunSettings(handler=handler, options=options, aws=aws, network=network), events, runs, sides)
+
+
+def _write(result: Profile, html: Path | None, as_json: bool) -> None:
+    advice = advise(result)
+    if html is not None:
+        _write_page(html, page.render(result, advice))
+    if as_json:
+        _write_json(_document(result, advice))
+    else:
+        terminal.show(result, advice, console())
+
+
+def _write_comparison(result: comparing.Comparison, html: Path | None, as_json: bool) -> None:
+    if html is not None:
+        _write_page(html, comparing.render(result))
+    if as_json:
+        _write_json(result.to_dict())
+    else:
+        comparing.show(result, console())
+
+
+def _write_page(html: Path, text: str) -> None:
+    try:
+        html.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise click.ClickException(f"--html {str(html)!r} cannot be written: {exc.strerror}") from None
+
+
+def _write_json(document: dict[str, Any]) -> None:
+    write_stdout((json.dumps(document, indent=1) + "\n").encode())
 
 
 def _document(result: Profile, advice: list[Advice]) -> dict[str, Any]:
@@ -119,23 +164,3 @@ def _document(result: Profile, advice: list[Advice]) -> dict[str, Any]:
         for item in advice
     ]
     return {**result.to_dict(), "advice": listed}
-
-
-def _options(variables: tuple[str, ...], aws: bool, **settings: Any) -> FunctionOptions:
-    wrong = next((pair for pair in variables if not pair.partition("=")[0] or "=" not in pair), None)
-    if wrong is not None:
-        raise click.UsageError(f"--env {wrong!r} is not NAME=VALUE")
-    del settings["runs"]
-    options = FunctionOptions(env=dict(pair.split("=", 1) for pair in variables), **settings)
-    return options if aws else without_credentials(options, os.environ)
-
-
-def _events(text: str) -> dict[str, bytes]:
-    """Return the events by name."""
-    folder = Path(text)
-    if text in ("", "-") or not text.isprintable() or len(text) > 4000 or not folder.is_dir():
-        return {"(the only one)": read_event(text)}
-    files = sorted(folder.glob("*.json"))
-    if not files:
-        raise click.UsageError(f"--event: the folder {text!r} has no .json file")
-    return {file.name: read_event(str(file)) for file in files}

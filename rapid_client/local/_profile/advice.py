@@ -18,7 +18,8 @@ SIZES: Final = (128, 512, 1769)
 FULL_CPU: Final = 1769
 #: Less than this many milliseconds is not worth a sentence.
 WORTH: Final = 1.0
-#: Module-level code that takes longer than this is named.
+#: Module-level code that takes longer is named: a line of it, or where lines are unknown, all of it.
+SLOW_LINE: Final = 5.0
 SLOW: Final = 20.0
 
 
@@ -39,7 +40,10 @@ class Advice:
 
 def advise(profile: Profile) -> list[Advice]:
     """Return the advice, what saves most first."""
-    found = [*_bytecode(profile), *_unused(profile), *_slow(profile)]
+    if profile.error is not None:
+        return []
+    found = [*_bytecode(profile), *_unused(profile)]
+    found += _slow(profile) if profile.lines is None else _slow_lines(profile)
     return sorted((item for item in found if item.init_ms >= WORTH), key=lambda item: -item.init_ms)
 
 
@@ -77,8 +81,9 @@ def _unused(profile: Profile) -> Iterator[Advice]:
         for item in candidates:
             if item.file == file and item.name in names.get(item.line, ()):
                 text = (
-                    f"{item.name} ({Path(file).name}:{item.line}) ran no code during the events: import it"
-                    " inside the function that needs it, or drop it."
+                    f"{item.name} ({Path(file).name}:{item.line}) ran no code during the events: unless its"
+                    " import does something that you need, import it inside the function that needs it, or"
+                    " drop it."
                 )
                 yield Advice(text, item.total_ms, in_call(item.total_ms))
 
@@ -138,10 +143,44 @@ def _has_run(node: ast.FunctionDef | ast.AsyncFunctionDef, ran: set[int]) -> boo
     return bool({node.lineno, *(decorator.lineno for decorator in node.decorator_list)} & ran)
 
 
+def _slow_lines(profile: Profile) -> Iterator[Advice]:
+    """Slow lines of the handler's module whose results no code reads that has run; what is used stays."""
+    top = next((index for index, item in enumerate(profile.imports) if item.when == "init"), None)
+    for line in profile.lines or ():
+        if line.parent != top or line.own_ms < SLOW_LINE:
+            continue
+        names = _assigned(Path(line.file), line.line, {at for path, at in profile.ran if path == line.file})
+        if names:
+            text = (
+                f"{Path(line.file).name}:{line.line} `{line.text}` takes {line.total_ms:.0f} ms at import,"
+                f" and nothing that the events ran reads {' or '.join(sorted(names))}: make it when it is"
+                " first needed."
+            )
+            yield Advice(text, line.total_ms, in_call(line.total_ms))
+
+
+def _assigned(file: Path, line: int, ran: set[int]) -> set[str]:
+    """Return the names that the assignment at *line* binds; none where one is read."""
+    if not ran:  # what the events use is unknown
+        return set()
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    here = [node for node in tree.body if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    if len(here) != 1 or not isinstance(here[0], (ast.Assign, ast.AnnAssign)):
+        return set()
+    targets = here[0].targets if isinstance(here[0], ast.Assign) else [here[0].target]
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    plain = all(isinstance(target, ast.Name) for target in targets)
+    return names if plain and not names & set(_read(tree, ran)) else set()
+
+
 def _slow(profile: Profile) -> Iterator[Advice]:
-    own = profile.handler.rpartition(".")[0].replace("/", ".").partition(".")[0]
     for item in profile.imports:
-        mine = item.name.partition(".")[0] == own  # a library's own code is not for its user to change
+        mine = (
+            item.name.partition(".")[0] in profile.own
+        )  # a library's own code is not for its user to change
         if mine and item.when == "init" and item.body_ms >= SLOW:
             text = (
                 f"The module-level code of {item.name} takes {item.body_ms:.0f} ms without its imports: look"

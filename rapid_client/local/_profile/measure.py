@@ -1,24 +1,25 @@
-"""Measure a function: the runs, interleaved, and what they say."""
+"""Measure a function, or two: the runs, interleaved, and what they say."""
 
 from __future__ import annotations
 
+import json
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._profile.model import summarise
-from rapid_client.local._profile.runs import cold_start, repeatable
+from rapid_client.local._profile import model
+from rapid_client.local._profile.runs import ProfileRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rapid_client.local._profile.model import Profile
-    from rapid_client.local._profile.runs import Run
-    from rapid_client.local.environment import FunctionOptions
+    from rapid_client.local._profile.runs import Mode, Run, Side
+    from rapid_client.local._runs import RunSettings
+    from rapid_client.local.function import InvokeResult
 
-NOT_ISOLATED = (
-    "the runs could reach the network; AWS calls fail for want of credentials unless --aws is given"
-)
+#: Starts that note lines: their spread is not shown.
+LINE_RUNS: Final = 3
 
 
 class Failed(Exception):
@@ -27,78 +28,137 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure: the handler, its options, the events by name, the number of processes of each kind."""
+    """What to measure.
 
-    handler: str
-    options: FunctionOptions
+    Attributes:
+        settings: The handler, how it is run, and what it may reach.
+        events: The events by name, at least one.
+        runs: The number of starts with the recorder, and of those without.
+        sides: What is started, one or two.
+    """
+
+    settings: RunSettings
     events: Mapping[str, bytes]
     runs: int
+    sides: Sequence[Side]
+
+    @property
+    def line_runs(self) -> int:
+        """How many of the starts note lines."""
+        return min(LINE_RUNS, self.runs)
 
     @property
     def processes(self) -> int:
-        """How many processes will be started: to try the events, to see what they use, and the runs."""
-        return 2 * self.runs + 2
+        """How often the function is started: to try the events, to see what they do, and timed."""
+        return len(self.sides) * (2 * self.runs + 2 + self.line_runs)
 
 
-def measure(plan: Plan) -> Profile:
-    """Run the function and return its profile.
+@dataclass(slots=True)
+class _Side:
+    """One side while it is measured; `good` are the events that succeed."""
+
+    side: Side
+    good: list[bytes] = field(default_factory=list)
+    runs: model.Recordings = field(default_factory=model.Recordings)
+    notices: list[str] = field(default_factory=list)
+
+
+def measure(plan: Plan) -> list[Profile]:
+    """Run the function and return a profile of each side; of one that fails in init, what was recorded.
 
     Raises:
         Failed: If no event succeeds, or a run ends otherwise than the first one did.
         ConfigError: If the process cannot be started.
     """
-    options = repeatable(plan.options)
-    good, notices = _try(plan, options)
-    first = good[:1]
-    plain: list[Run] = []
-    timed: list[Run] = []
-    for _ in range(plan.runs):
-        plain.append(_checked(cold_start(plan.handler, options, "plain", first)))
-        timed.append(_recorded(cold_start(plan.handler, options, "time", first)))
-    use = cold_start(plan.handler, options, "use", good)
-    seen: Run | None = use
-    if not all(result.ok for result in use.results):
-        notices.append("what the events use is unknown: an event failed in the run that was to see it")
-        seen = None
-    elif use.recording is None or use.recording["ran"] is None:
-        notices.append(
-            f"what the events use is unknown: {plan.options.python} is older than 3.12, or profiled"
-        )
-        seen = None
-    profile = summarise(plan.handler, plan.options.python, plain, timed, seen)
-    profile.notices.extend([*notices, NOT_ISOLATED])
-    if sys.platform != "linux":
-        profile.notices.append("this is not Linux: times of another system than Lambda's")
-    return profile
+    with ProfileRuns(plan.settings) as runs:
+        sides = [_try(plan, runs, side) for side in plan.sides]
+        for _ in range(plan.runs):
+            for side in sides:
+                _round(runs, side)
+        for side in sides:
+            if side.runs.error is None:
+                _look(plan, runs, side)
+    profiles = []
+    for side in sides:
+        profile = model.summarise(plan.settings.handler, side.side, side.runs)
+        profile.notices.extend([*side.notices, *runs.notices])
+        if sys.platform != "linux":
+            profile.notices.append("this is not Linux: times of another system than Lambda's")
+        profiles.append(profile)
+    return profiles
 
 
-def _try(plan: Plan, options: FunctionOptions) -> tuple[list[bytes], list[str]]:
-    """Send each event once, to an unrecorded process; return what succeeds, a line for the rest."""
-    run = cold_start(plan.handler, options, "plain", list(plan.events.values()))
-    good, notices = [], []
+def _try(plan: Plan, runs: ProfileRuns, side: Side) -> _Side:
+    """Send each event once, to an unrecorded process; see what succeeds."""
+    tried = _Side(side)
+    run = runs.start(side, "plain", list(plan.events.values()))
+    if run.init_ms is None:
+        tried.runs.error = f"{plan.settings.handler} does not start: {_problem(run.results[0])}"
+        return tried
     for (name, event), result in zip(plan.events.items(), run.results, strict=True):
         if result.ok:
-            good.append(event)
+            tried.good.append(event)
         else:
-            answer = result.payload[:200].decode(errors="replace")
-            notices.append(f"the event {name} failed and proves nothing: {result.status}: {answer}")
-    if run.init_ms is None:
-        raise Failed(
-            f"{plan.handler} does not start: {run.results[0].payload[:500].decode(errors='replace')}"
+            tried.notices.append(f"the event {name} failed and proves nothing: {_problem(result)}")
+    if not tried.good:
+        reason = tried.notices[0]
+        raise Failed(f"no event succeeds, so nothing can be said of the first call: {reason}")
+    return tried
+
+
+def _round(runs: ProfileRuns, side: _Side) -> None:
+    """Start the interpreter alone, then the function without the recorder, and with it."""
+    side.runs.bare.append(runs.bare(side.side))
+    if side.runs.error is not None:
+        run = runs.start(side.side, "time", [b"{}"])
+        if run.recording is None:
+            raise Failed(side.runs.error)
+        side.runs.timed.append(run)
+        return
+    first = side.good[:1]
+    side.runs.plain.append(_checked(runs.start(side.side, "plain", first)))
+    side.runs.timed.append(_recorded(runs, side, "time", first))
+
+
+def _look(plan: Plan, runs: ProfileRuns, side: _Side) -> None:
+    """See what the events use, and what the lines of module bodies take."""
+    for _ in range(plan.line_runs):
+        side.runs.lines.append(_recorded(runs, side, "lines", side.good[:1]))
+    if (side.runs.lines[0].recording or {})["lines"] is None:
+        side.notices.append(
+            f"lines of module-level code are not timed: {side.side.python} is older than 3.12, or profiled"
         )
-    if not good:
-        raise Failed(f"no event succeeds, so nothing can be said of the first call: {notices[0]}")
-    return good, notices
+    use = runs.start(side.side, "use", side.good)
+    if not all(result.ok for result in use.results):
+        side.notices.append("what the events use is unknown: an event failed in the run that was to see it")
+    elif use.recording is None or use.recording["ran"] is None:
+        side.notices.append(
+            f"what the events use is unknown: {side.side.python} is older than 3.12, or profiled"
+        )
+    else:
+        side.runs.use = use
 
 
 def _checked(run: Run) -> Run:
     if run.init_ms is None or not run.results[0].ok:
-        answer = run.results[0].payload[:200].decode(errors="replace")
-        raise Failed(f"an event that succeeded at first fails in another cold start: {answer}")
+        problem = _problem(run.results[0])
+        raise Failed(f"an event that succeeded at first fails in another cold start: {problem}")
     return run
 
 
-def _recorded(run: Run) -> Run:
-    if _checked(run).recording is None:
+def _recorded(runs: ProfileRuns, side: _Side, mode: Mode, events: Sequence[bytes]) -> Run:
+    run = _checked(runs.start(side.side, mode, events))
+    if run.recording is None:
         raise Failed("the recorder wrote nothing: the function replaces what it needs, or its process")
     return run
+
+
+def _problem(result: InvokeResult) -> str:
+    """Return one line on what went wrong: the error's type and message."""
+    try:
+        error = json.loads(result.payload)
+        text = f"{error['errorType']}: {error['errorMessage']}"
+    except (ValueError, KeyError, TypeError):
+        text = f"{result.status}: {result.payload[:500].decode(errors='replace')}"
+    line = " ".join(text.split())
+    return line if len(line) <= 500 else f"{line[:497]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from linecache import getline
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -10,14 +11,18 @@ from rapid_client.local._profile import recorder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from rapid_client.local._profile.runs import Run
+    from rapid_client.local._profile.runs import Run, Side
 
     When = Literal["runtime", "init", "call"]
 
 #: The version of what `--json` writes; it changes when a field goes or changes its meaning.
 SCHEMA: Final = 1
 NS: Final = 1e6
+MODULE: Final = "the function's module and its imports"
+#: Lines of module bodies that take less, in milliseconds, are left out.
+LEAST_LINE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,53 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         """Sum up *values*, at least one."""
         return cls(round(median(values), 3), round(min(values), 3), round(max(values), 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of the cold start: milliseconds as in `Spread`, without the recorder's share."""
+
+    name: str
+    ms: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[float]) -> Phase:
+        """Sum up *values*, at least one; a difference below zero is none."""
+        spread = Spread.of([max(0.0, value) for value in values])
+        return cls(name, spread.median, spread.least, spread.most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of a module's body that is work of its own; times as in `Import`, from runs that are slower.
+
+    Attributes:
+        parent: The import of its module, an index into `Profile.imports`.
+        file, line: Where it is.
+        text: The line itself, stripped; empty where its file cannot be read.
+        start_ms: From the start of the process.
+        own_ms: Without the imports in it; `total_ms` with them.
+    """
+
+    parent: int
+    file: str
+    line: int
+    text: str
+    start_ms: float
+    own_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What init opened: a ``connection``, ``name lookup`` or ``process``, to where, and the line of it."""
+
+    kind: str
+    target: str
+    file: str
+    line: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +102,7 @@ class Import:
         size: Bytes read.
         pyc: ``valid``, ``missing`` or ``stale``; None where there is no Python source.
         ok: Whether the import succeeded.
+        spread_ms: How far apart the runs are, in `total_ms`.
         used: Whether code of it, or of its submodules, ran during the events; None where that is unknown.
     """
 
@@ -66,7 +119,8 @@ class Import:
     size: int
     pyc: Literal["valid", "missing", "stale"] | None
     ok: bool
-    used: bool | None
+    spread_ms: float = 0.0
+    used: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,63 +131,120 @@ class Profile:
         handler: The handler.
         python: The interpreter.
         runs: Processes of each kind, with the recorder and without.
-        init_ms: From exec to the first ``/next``, without the recorder.
-        call_ms: The first invocation, without the recorder.
+        init_ms: From exec to the first ``/next``, without the recorder; None where init failed.
+        call_ms: The first invocation, without the recorder; None where init failed.
         recorder_ms: What the recorder added to init, fastest start against fastest; it is taken off below.
-        phases: Name and milliseconds, one after the other, from the runs with the recorder, its share
-            taken off: they add up to init and first call within the spread.
+        phases: One after the other, the recorder's share taken off: they add up to init and first call
+            within the spread.
         imports: In the order of their start.
+        lines: Module-level work that is no import; None where it could not be seen.
+        opened: What init opened.
+        own: The top-level names of the function's own modules.
         ran: File and first line of each function that the events ran.
+        error: Why init failed, in one line.
         notices: What is missing, or could not be proven.
     """
 
     handler: str
     python: str
     runs: int
-    init_ms: Spread
-    call_ms: Spread
+    init_ms: Spread | None
+    call_ms: Spread | None
     recorder_ms: float
-    phases: list[tuple[str, float]]
+    phases: list[Phase]
     imports: list[Import]
+    lines: list[Line] | None = None
+    opened: list[Opened] = field(default_factory=list)
+    own: frozenset[str] = frozenset()
     ran: frozenset[tuple[str, int]] = field(default_factory=frozenset)
+    error: str | None = None
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def total_ms(self) -> float:
+        """All phases together; never 0."""
+        return sum(phase.ms for phase in self.phases) or 1.0
 
     def children(self, parent: int) -> list[int]:
         """Return the indices of the imports that happened within *parent*."""
         return [index for index, item in enumerate(self.imports) if item.parent == parent]
 
+    def within(self, parent: int) -> list[tuple[Import | Line, int]]:
+        """Return the imports and lines within the import *parent*, and their indices; a line's is -1."""
+        found: list[tuple[Import | Line, int]] = [
+            (self.imports[index], index) for index in self.children(parent)
+        ]
+        found += [(line, -1) for line in self.lines or () if line.parent == parent]
+        return sorted(found, key=lambda each: each[0].start_ms)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `--json` writes, `SCHEMA` included; docs/cold-start.md has the fields."""
         fields = {"schema": SCHEMA, **asdict(self)}
-        del fields["ran"]
-        fields["phases"] = [{"name": name, "ms": value} for name, value in self.phases]
+        del fields["ran"], fields["own"]
         return fields
 
 
-def summarise(
-    handler: str, python: str, plain: Sequence[Run], timed: Sequence[Run], use: Run | None
-) -> Profile:
-    """Return the profile; all runs of *plain* and *timed* have succeeded."""
-    init = [run.init_ms or 0.0 for run in plain]
+@dataclass(slots=True, kw_only=True)
+class Recordings:
+    """What was run of one function.
+
+    Attributes:
+        bare: Milliseconds of a shell that does nothing, and of an interpreter's start without any module.
+        plain: Cold starts without the recorder.
+        timed: Those with it; at least one.
+        lines: Those that note lines.
+        use: The one that saw what the events use; None where that is unknown.
+        error: Why init failed, in one line.
+    """
+
+    bare: list[tuple[float, float]] = field(default_factory=list)
+    plain: list[Run] = field(default_factory=list)
+    timed: list[Run] = field(default_factory=list)
+    lines: list[Run] = field(default_factory=list)
+    use: Run | None = None
+    error: str | None = None
+
+
+def summarise(handler: str, side: Side, runs: Recordings) -> Profile:
+    """Return the profile; all runs have succeeded, or failed in init if none is without recorder."""
+    timed = runs.timed
+    init = [run.init_ms or 0.0 for run in runs.plain]
+    call = [run.results[0].duration_ms for run in runs.plain]
+    floor = min(sum(bare) for bare in runs.bare)
     # Of the fastest, since other load on the machine moves medians by more than the recorder costs.
-    cost = max(0.0, min(run.init_ms or 0.0 for run in timed) - min(init))
-    imports = _imports(timed, cost)
+    launch = max(0.0, min(_early(run) for run in timed) - floor)
+    cost = max(launch, min(run.init_ms or 0.0 for run in timed) - min(init)) if init else launch
+    imports = _imports(timed, cost - launch)
     ran: list[tuple[str, int]] = []
-    if use is not None and use.recording is not None and use.recording["ran"] is not None:
-        ran = use.recording["ran"]
-        _mark_used(imports, use.recording["files"], {file for file, _ in ran}, _extensions(timed[0]))
-    call = [run.results[0].duration_ms for run in plain]
+    if runs.use is not None and runs.use.recording is not None and runs.use.recording["ran"] is not None:
+        ran = runs.use.recording["ran"]
+        _mark_used(imports, runs.use.recording["files"], {file for file, _ in ran}, _extensions(timed[0]))
     return Profile(
         handler=handler,
-        python=python,
-        runs=len(plain),
-        init_ms=Spread.of(init),
-        call_ms=Spread.of(call),
+        python=side.python,
+        runs=len(timed),
+        init_ms=Spread.of(init) if init else None,
+        call_ms=Spread.of(call) if call else None,
         recorder_ms=round(cost, 3),
-        phases=_phases(timed, imports, median(call)),
+        phases=[*_before(runs, imports), *_phases(runs, imports, cost - launch)],
         imports=imports,
+        lines=_lines(runs.lines, imports),
+        opened=[Opened(*entry) for entry in (runs.lines or timed)[0].recording["opened"]],  # type: ignore[index]
+        own=own_names(side.root),
         ran=frozenset(ran),
+        error=runs.error,
     )
+
+
+def own_names(root: Path) -> frozenset[str]:
+    """Return the top-level modules under *root* that no installed distribution has brought."""
+    installed = {
+        line.partition(",")[0].partition("/")[0]
+        for record in root.glob("*.dist-info/RECORD")
+        for line in record.read_text(encoding="utf-8", errors="replace").splitlines()
+    }
+    entries = (path for path in root.iterdir() if path.name not in installed)
+    return frozenset(path.stem for path in entries if path.suffix == ".py" or path.is_dir())
 
 
 def _records(run: Run) -> list[list[Any]]:
@@ -142,24 +253,27 @@ def _records(run: Run) -> list[list[Any]]:
 
 
 def _imports(runs: Sequence[Run], cost: float) -> list[Import]:
-    """Return the imports of the first run, with medians over all runs that have them."""
+    """Return the imports of the first run, with medians over all runs that have them; *cost* is taken off."""
     tables = [_measured(run) for run in runs]
     first = _records(runs[0])
-    ready = runs[0].started * 1000 + (runs[0].init_ms or 0.0)
+    ready = runs[0].started * 1000 + (runs[0].init_ms or float("inf"))
     share = cost / max(1, sum(record[recorder.START] / NS < ready for record in first))
     top = _handler_index(runs[0])
+    failed = float("inf")  # from when on the runtime reports that init has failed
+    if runs[0].init_ms is None and top < len(first):
+        failed = first[top][recorder.END]
     imports = []
     for index, record in enumerate(first):
         name = record[recorder.NAME]
-        start, own, body, compiled = (
-            median(values) for values in zip(*(table[name] for table in tables if name in table), strict=True)
-        )
+        values = list(zip(*(table[name] for table in tables if name in table), strict=True))
+        start, own, body, compiled, _ = (median(each) for each in values)
         late = record[recorder.START] / NS >= ready
+        ours = index < top or record[recorder.START] >= failed
         imports.append(
             Import(
                 name=name,
                 parent=record[recorder.PARENT],
-                when="call" if late else "runtime" if index < top else "init",
+                when="call" if late else "runtime" if ours else "init",
                 file=record[recorder.FILE],
                 line=record[recorder.LINE],
                 start_ms=round(start, 3),
@@ -170,7 +284,7 @@ def _imports(runs: Sequence[Run], cost: float) -> list[Import]:
                 size=record[recorder.SIZE],
                 pyc=_pyc(record[recorder.PYC]),
                 ok=record[recorder.OK],
-                used=None,
+                spread_ms=round(max(values[4]) - min(values[4]), 3),
             )
         )
     for item in reversed(imports):
@@ -180,10 +294,10 @@ def _imports(runs: Sequence[Run], cost: float) -> list[Import]:
     return imports
 
 
-def _measured(run: Run) -> dict[str, tuple[float, float, float, float]]:
-    """Return start, own time, body and compiling of each module, in milliseconds."""
+def _measured(run: Run) -> dict[str, tuple[float, float, float, float, float]]:
+    """Return start, own time, body, compiling and total time of each module, in milliseconds."""
     records = _records(run)
-    table: dict[str, tuple[float, float, float, float]] = {}
+    table: dict[str, tuple[float, float, float, float, float]] = {}
     inner = [0] * len(records)
     for record in records:
         if record[recorder.PARENT] >= 0:
@@ -193,7 +307,8 @@ def _measured(run: Run) -> dict[str, tuple[float, float, float, float]]:
         loading = 0 if record[recorder.EXTENSION] else record[recorder.LOAD]
         body = min(own, max(0, record[recorder.EXECUTE] - loading - within))
         start = record[recorder.START] / NS - run.started * 1000
-        table.setdefault(record[recorder.NAME], (start, own / NS, body / NS, record[recorder.COMPILE] / NS))
+        compiled, total = record[recorder.COMPILE], own + within
+        table.setdefault(record[recorder.NAME], (start, own / NS, body / NS, compiled / NS, total / NS))
     return table
 
 
@@ -204,9 +319,10 @@ def _pyc(seen: int) -> Literal["valid", "missing", "stale"] | None:
 
 
 def _handler_index(run: Run) -> int:
-    """Return the index of the handler's own module; the imports before it are the runtime's."""
+    """Return the index of the handler's own module, the number of imports if it is not among them."""
     module = (run.recording or {})["module"]
-    return next(index for index, record in enumerate(_records(run)) if record[recorder.NAME] == module)
+    places = (index for index, record in enumerate(_records(run)) if record[recorder.NAME] == module)
+    return next(places, len(_records(run)))
 
 
 def _extensions(run: Run) -> set[str]:
@@ -230,24 +346,78 @@ def _mark_used(imports: Sequence[Import], files: dict[str, str], ran: set[str], 
             item.used = False
 
 
-def _phases(timed: Sequence[Run], imports: list[Import], call: float) -> list[tuple[str, float]]:
-    """Cut the recorded starts into their phases; the recorder's share is taken off the imports."""
-    early, begin, rest = zip(*(_marks(run) for run in timed), strict=True)
-    top = next(item for item in imports if item.when == "init")
-    named = [
-        ("process and interpreter", median(early)),
-        ("runtime", median(begin) - median(early)),
-        ("the function's module and its imports", top.total_ms),
-        ("to the first /next", median(rest)),
-        ("first invocation", call),
-    ]
-    return [(name, round(max(0.0, value), 3)) for name, value in named]
+def _early(run: Run) -> float:
+    """Return the milliseconds from the start of the process to the recorder's."""
+    return float((run.recording or {})["started"]) / NS - run.started * 1000
 
 
-def _marks(run: Run) -> tuple[float, float, float]:
-    """Return when the recorder and the handler's module began, and what init took after that module."""
-    handler = _records(run)[_handler_index(run)]
-    begin = run.started * 1000
-    ready = run.init_ms or 0.0
-    early = (run.recording or {})["started"] / NS - begin
-    return early, handler[recorder.START] / NS - begin, ready - (handler[recorder.END] / NS - begin)
+def _before(runs: Recordings, imports: list[Import]) -> list[Phase]:
+    """Return the phases before the runtime, of processes that run nothing else; imports follow on them."""
+    processes = [process for process, _ in runs.bare]
+    interpreters = [first - process for process, first in runs.bare]
+    late = median(_early(run) for run in runs.timed) - median(first for _, first in runs.bare)
+    for item in imports:  # what the recorder took to start is in none of the phases
+        item.start_ms = round(max(0.0, item.start_ms - late), 3)
+    return [Phase.of("process", processes), Phase.of("interpreter", interpreters)]
+
+
+def _phases(runs: Recordings, imports: list[Import], cost: float) -> list[Phase]:
+    """Cut the recorded starts into their phases; the recorder's *cost* is shared out by imports."""
+    parts: dict[str, list[float]] = {}
+    for run in runs.timed:
+        records = _records(run)
+        place = _handler_index(run)
+        begin = run.started * 1000
+        found = place < len(records)
+        handler = (records[place][recorder.START] / NS, records[place][recorder.END] / NS) if found else None
+        ready = begin + run.init_ms if run.init_ms is not None else None
+        before = sum(item.when == "runtime" for item in imports)
+        share = cost / max(1, sum(item.when != "call" for item in imports))
+        if handler is not None:
+            parts.setdefault("runtime", []).append(handler[0] - begin - _early(run) - share * before)
+            inner = sum(item.when == "init" for item in imports)
+            parts.setdefault(MODULE, []).append(handler[1] - handler[0] - share * inner)
+            if ready is not None:
+                parts.setdefault("to the first /next", []).append(ready - handler[1])
+    named = [Phase.of(name, values) for name, values in parts.items()]
+    calls = [run.results[0].duration_ms for run in runs.plain]
+    return [*named, Phase.of("first invocation", calls)] if calls else named
+
+
+def _lines(runs: Sequence[Run], imports: Sequence[Import]) -> list[Line] | None:
+    """Return the lines of all runs, with medians; None where no run could see any."""
+    if not runs or any((run.recording or {"lines": None})["lines"] is None for run in runs):
+        return None
+    indices = {
+        item.name: index for index, item in reversed(list(enumerate(imports))) if item.when != "runtime"
+    }
+    found: dict[tuple[str, int], list[tuple[float, ...]]] = {}
+    for run in runs:
+        records = _records(run)
+        for index, line, *times in (run.recording or {})["lines"]:
+            offset = max(0, times[2] - records[index][recorder.START])
+            name = records[index][recorder.NAME]
+            found.setdefault((name, line), []).append((times[0] / NS, times[1] / NS, offset / NS))
+    files = _files(runs[0])
+    lines = []
+    for (name, number), values in found.items():
+        own, total, offset = (median(each) for each in zip(*values, strict=True))
+        if name in indices and own >= LEAST_LINE and len(values) > len(runs) / 2:
+            item, file = imports[indices[name]], files.get(name, "")
+            lines.append(
+                Line(
+                    parent=indices[name],
+                    file=file,
+                    line=number,
+                    text=getline(file, number).strip(),
+                    start_ms=round(item.start_ms + min(offset, item.total_ms), 3),
+                    own_ms=round(own, 3),
+                    total_ms=round(total, 3),
+                )
+            )
+    return sorted(lines, key=lambda line: (line.parent, line.line))
+
+
+def _files(run: Run) -> dict[str, str]:
+    files: dict[str, str] = (run.recording or {})["files"]
+    return files

@@ -5,11 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._profile.terminal import RULE, recorder_cost, sentence, used
+from rapid_client.local._profile.model import Import, Line
+from rapid_client.local._profile.terminal import RULE, label, opened, recorder_cost, sentence, span, used
 
 if TYPE_CHECKING:
     from rapid_client.local._profile.advice import Advice
-    from rapid_client.local._profile.model import Import, Profile
+    from rapid_client.local._profile.model import Profile
 
 STYLE: Final = """
 body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1200px;
@@ -25,48 +26,60 @@ padding:0 1em;color:#222;background:#fff}
 .phase i{background:#8a8f98}
 .no .lane i{background:#d9822b}
 .stale,.missing{color:#b00020;font-weight:600}
+.line i{background:#2f8f5b}
+table{border-collapse:collapse}td,th{padding:.15em .8em;text-align:right}
+td:first-child,th:first-child{text-align:left}
 summary{cursor:pointer}
 summary>.row{display:inline-grid;width:calc(100% - 1.3em);vertical-align:middle}
 li{margin:.4em 0}
 """
+HEAD: Final = (
+    '<div class="row head"><span>phase, module or line</span><span>when</span>'
+    '<span class="n">total ms</span><span class="n">own ms</span><span class="n">bytes</span>'
+    "<span>.pyc</span><span>used</span></div>"
+)
 
 
 def render(profile: Profile, advice: list[Advice]) -> str:
     """Return the page."""
-    total = sum(ms for _, ms in profile.phases) or 1.0
-    init, call = profile.init_ms, profile.call_ms
+    title = f"Cold start of {profile.handler}"
     parts = [
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>',
-        f"<title>Cold start of {escape(profile.handler)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>Cold start of {escape(profile.handler)}</h1>",
-        (
-            f"<p>Init {init.median:.1f} ms ({init.least:.1f} to {init.most:.1f}), first invocation"
-            f" {call.median:.1f} ms ({call.least:.1f} to {call.most:.1f}); {profile.runs} processes,"
-            f" {escape(profile.python)}. {escape(recorder_cost(profile).capitalize())}.</p>"
-        ),
+        f"<p>{escape(_summary(profile))}</p>",
         "<h2>What to do</h2>",
         _list([sentence(item) for item in advice] or ["Nothing that would save a millisecond was found."]),
         "<h2>Waterfall</h2>",
-        (
-            '<div class="row head"><span>phase or module</span><span>when</span>'
-            '<span class="n">total ms</span>'
-            '<span class="n">own ms</span><span class="n">bytes</span>'
-            "<span>.pyc</span><span>used</span></div>"
-        ),
+        HEAD,
     ]
     start = 0.0
-    for name, ms in profile.phases:
+    for phase in profile.phases:
         parts.append(
-            f'<div class="row phase leaf"><span>{escape(name)}</span>{_lane(start, ms, total)}'
-            f'<span class="n">{ms:.1f}</span><span></span><span></span><span></span><span></span></div>'
+            f'<div class="row phase leaf"><span>{escape(phase.name)}</span>'
+            f"{_lane(start, phase.ms, profile.total_ms)}"
+            f'<span class="n">{phase.ms:.1f}</span><span></span><span></span><span></span><span></span></div>'
         )
-        start += ms
-    inside: dict[int, list[int]] = {}
-    for index, item in enumerate(profile.imports):
-        inside.setdefault(item.parent, []).append(index)
-    _tree(profile, inside, -1, (total, parts, 0))
-    parts += [f"<p>{escape(RULE)}</p>", _list(profile.notices), "</body></html>\n"]
-    return "\n".join(parts)
+        start += phase.ms
+    _tree(profile, -1, parts, 0)
+    parts += [_list(opened(profile)), f"<p>{escape(RULE)}</p>", _list(profile.notices)]
+    return document(title, parts)
+
+
+def document(title: str, parts: list[str]) -> str:
+    """Return a whole page with this body."""
+    head = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
+    )
+    return "\n".join([head, *parts, "</body></html>\n"])
+
+
+def _summary(profile: Profile) -> str:
+    init, call = profile.init_ms, profile.call_ms
+    if init is None or call is None:
+        return f"{profile.error}. {profile.python}; recorded up to the failure."
+    return (
+        f"Init {span(init)}, first invocation {span(call)}; {profile.runs} processes, {profile.python};"
+        f" {recorder_cost(profile)}."
+    )
 
 
 def _list(lines: list[str]) -> str:
@@ -74,31 +87,40 @@ def _list(lines: list[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def _tree(
-    profile: Profile, inside: dict[int, list[int]], parent: int, out: tuple[float, list[str], int]
-) -> None:
-    """Append the imports within *parent*; the handler's own module is open, all else folded."""
-    total, parts, depth = out
-    for index in inside.get(parent, []):
-        item = profile.imports[index]
-        row = _row(item, total, depth)
-        if index not in inside:
+def _tree(profile: Profile, parent: int, parts: list[str], depth: int) -> None:
+    """Append what is within *parent*; the handler's own module is open, all else folded by package."""
+    for item, index in profile.within(parent):
+        row = (
+            _line(item, profile.total_ms, depth)
+            if isinstance(item, Line)
+            else _row(item, profile.total_ms, depth)
+        )
+        if index < 0 or not profile.within(index):
             parts.append(f'<div class="leaf">{row}</div>')
             continue
-        opened = ' open="open"' if parent == -1 and item.when == "init" else ""
-        parts.append(f'<details{opened}><summary>{row}</summary><div class="in">')
-        _tree(profile, inside, index, (total, parts, depth + 1))
+        opened_ = ' open="open"' if parent == -1 and isinstance(item, Import) and item.when == "init" else ""
+        parts.append(f'<details{opened_}><summary>{row}</summary><div class="in">')
+        _tree(profile, index, parts, depth + 1)
         parts.append("</div></details>")
+
+
+def _line(item: Line, total: float, depth: int) -> str:
+    return (
+        f'<span class="row line" title="{escape(f"{item.file}:{item.line}")}">'
+        f'<span style="padding-left:{depth}em">{escape(label(item))}</span>'
+        f"{_lane(item.start_ms, item.total_ms, total)}"
+        f'<span class="n">{item.total_ms:.1f}</span><span class="n">{item.own_ms:.1f}</span>'
+        "<span></span><span></span><span></span></span>"
+    )
 
 
 def _row(item: Import, total: float, depth: int) -> str:
     unused = " no" if item.used is False and item.when == "init" else ""
     by = escape(f"{item.name}: first imported by {item.file}:{item.line}, own code {item.body_ms:.1f} ms")
     pyc = item.pyc or "-"
-    failed = "" if item.ok else " (failed)"
     return (
         f'<span class="row{unused}" title="{by}">'
-        f'<span style="padding-left:{depth}em">{escape(item.name)}{failed}</span>'
+        f'<span style="padding-left:{depth}em">{escape(label(item))}</span>'
         f"{_lane(item.start_ms, item.total_ms, total)}"
         f'<span class="n">{item.total_ms:.1f}</span><span class="n">{item.own_ms:.1f}</span>'
         f'<span class="n">{item.size}</span><span class="{pyc}">{pyc}</span><span>{used(item)}</span></span>'

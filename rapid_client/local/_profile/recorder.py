@@ -1,9 +1,9 @@
 """Runs inside the function's process: notes each import, then starts the runtime as `bootstrap` would.
 
 It is a script, started by its path: ``python recorder.py OUT MODE ROOT app.handler``. OUT is the file that
-gets the recording, MODE ``time`` or ``use``, ROOT the folder with our package where `bootstrap` is beside it,
-else empty. It imports nothing that the runtime does not import: what it loaded would look free in the
-function. Python 3.11 to 3.15.
+gets the recording, MODE ``time``, ``use`` or ``lines``, ROOT the folder with our package where `bootstrap` is
+beside it, else empty. It imports nothing that the runtime does not import: what it loaded would look free in
+the function. Python 3.11 to 3.15.
 """
 
 from __future__ import annotations
@@ -27,6 +27,78 @@ LOADED: Final = 2
 LOOKED_AT: Final = 4
 #: CPython leaves frames of this file out of the tracebacks of imports: with its name, ours are left out, too.
 HIDDEN: Final = "<frozen importlib._bootstrap>"
+#: Lines of module bodies that take less, in nanoseconds, are left out.
+LEAST_LINE: Final = 300_000
+#: What is noted of what a module does when it is imported: its name, by the audit event.
+OPENINGS: Final = {
+    "socket.connect": "connection",
+    "socket.getaddrinfo": "name lookup",
+    "subprocess.Popen": "process",
+}
+
+
+class Lines:
+    """What each line of a module's body takes, with the imports in it and without; classes are one line.
+
+    Needs `sys.monitoring`, and is slow: not for a run whose times count.
+    """
+
+    def __init__(self) -> None:
+        #: By code and by record: the line that runs, since when without imports, and with; all lines so far.
+        self.by_code: dict[CodeType, list[Any]] = {}
+        self.by_record: dict[int, list[Any]] = {}
+        self.usable = False
+
+    def install(self) -> None:
+        """Take the profiler's place, unless somebody has it."""
+        monitoring: Any = getattr(sys, "monitoring", None)  # not before 3.12
+        if monitoring is None or monitoring.get_tool(monitoring.PROFILER_ID) is not None:
+            return
+        self.usable = True
+        clock = time.monotonic_ns
+        monitoring.use_tool_id(monitoring.PROFILER_ID, "rapid profile")
+
+        def begins(code: CodeType, line: int) -> None:
+            now, state = clock(), self.by_code.get(code)
+            if state is not None:
+                self._end_line(state, now)
+                state[0] = line
+                state[1] = state[2] = clock()
+
+        monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.LINE, begins)
+
+    def watch(self, index: int, code: CodeType) -> None:
+        """Note the lines of *code*, the body of the module of this record."""
+        if self.usable:
+            monitoring: Any = sys.__dict__["monitoring"]
+            self.by_code[code] = self.by_record[index] = [0, 0, 0, {}]
+            monitoring.set_local_events(monitoring.PROFILER_ID, code, monitoring.events.LINE)
+
+    def imported(self, index: int, parent: int, took: int) -> None:
+        """The import of this record is over: it was no work of its parent's line."""
+        state = self.by_record.get(index)
+        if state is not None:
+            self._end_line(state, time.monotonic_ns())
+            state[0] = 0
+        outer = self.by_record.get(parent)
+        if outer is not None:
+            outer[1] += took
+
+    def _end_line(self, state: list[Any], now: int) -> None:
+        line, own_since, since, lines = state
+        if line:
+            entry = lines.setdefault(line, [0, 0, since])
+            entry[0] += now - own_since
+            entry[1] += now - since
+
+    def listed(self) -> list[tuple[int, int, int, int, int]]:
+        """Return record, line, and nanoseconds without and with imports, and when it first began."""
+        return [
+            (index, line, *entry)
+            for index, state in self.by_record.items()
+            for line, entry in state[3].items()
+            if entry[0] >= LEAST_LINE
+        ]
 
 
 class Recorder:
@@ -34,7 +106,8 @@ class Recorder:
 
     Args:
         out: The file for the recording.
-        mode: ``time``, or ``use``: note which code runs, by `sys.monitoring`.
+        mode: ``time``; ``use``: note which code runs, by `sys.monitoring`; ``lines``: what the lines of
+            module bodies take, and what they open.
         module: The handler's module, whose import is where the runtime's start ends.
     """
 
@@ -44,8 +117,11 @@ class Recorder:
         self.records: list[list[Any]] = []
         self.stacks: dict[int, list[int]] = {}
         self.ran: dict[CodeType, None] = {}
+        self.lines = Lines()
+        self.opened: list[tuple[str, str, str, int]] = []
         self.asked = 0
-        self.watching = False
+        self.pid = posix.getpid()
+        self.watching = self.written = False
 
     def install(self) -> None:
         """Wrap what imports: the machinery's functions, looked up by name at each call."""
@@ -60,6 +136,38 @@ class Recorder:
         self._wrap(external, "_compile_bytecode", None, LOADED)
         self._wrap(external, "_classify_pyc", None, LOOKED_AT)
         self._wrap_read(external.__dict__["FileLoader"])
+        if self.mode == "lines":
+            self.lines.install()
+            self._wrap_code(external.__dict__["SourceLoader"])
+            self._wrap_code(external.__dict__["SourcelessFileLoader"])
+            sys.addaudithook(self._audit)
+
+    def _wrap_code(self, owner: Any) -> None:
+        original = owner.get_code
+
+        def get_code(*args: object) -> object:
+            code = original(*args)
+            stack = self.stacks.get(get_ident())
+            if code is not None and stack:
+                self.lines.watch(stack[-1], code)
+            return code
+
+        owner.get_code = hidden(get_code)
+
+    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
+        """Note what the function's modules open before the first event is asked for, and the line of it."""
+        if event not in OPENINGS or self.module or self.asked:
+            return
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - `inspect` would be another import
+        while frame is not None and (
+            frame.f_code.co_name != "<module>" or frame.f_code.co_filename.startswith("<frozen")
+        ):
+            frame = frame.f_back
+        target = args[1] if event == "socket.connect" else args[:2] if "addr" in event else args[0]
+        if isinstance(target, tuple):
+            target = ":".join(str(part) for part in target[:2])
+        place = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+        self.opened.append((OPENINGS[event], str(target)[:200], *place))
 
     def _current(self) -> list[Any] | None:
         """Return the record of the import that this thread is in."""
@@ -67,11 +175,12 @@ class Recorder:
         return self.records[stack[-1]] if stack else None
 
     def _wrap_find(self, machinery: Any) -> None:
-        original, modules, clock, frame_of = (
+        original, modules, clock, frame_of, watching = (
             machinery.__dict__["_find_and_load"],
             sys.modules,
             time.monotonic_ns,
             sys._getframe,  # noqa: SLF001 - `inspect` would be another import
+            self.mode == "lines",
         )
 
         def _find_and_load(name: str, import_: object) -> object:
@@ -86,7 +195,8 @@ class Recorder:
             place = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
             del frame
             record: list[Any] = [name, stack[-1] if stack else -1, 0, 0, 0, 0, 0, 0, 0, *place, False, False]
-            stack.append(len(self.records))
+            index = len(self.records)
+            stack.append(index)
             self.records.append(record)
             record[START] = clock()
             try:
@@ -96,6 +206,8 @@ class Recorder:
             finally:
                 record[END] = clock()
                 stack.pop()
+                if watching:
+                    self.lines.imported(index, record[PARENT], record[END] - record[START])
 
         machinery.__dict__["_find_and_load"] = hidden(_find_and_load)
 
@@ -166,8 +278,14 @@ class Recorder:
             monitoring.register_callback(monitoring.PROFILER_ID, event, starts)
         monitoring.set_events(monitoring.PROFILER_ID, events.PY_START | events.PY_RESUME)
 
+    def finish(self) -> None:
+        """The process ends: write what there is, if nothing was written; not in a child that was forked."""
+        if not self.written and posix.getpid() == self.pid:
+            self.write()
+
     def write(self) -> None:
         """Write the recording; whole or not at all."""
+        self.written = True
         files: dict[str, str] = {}
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
@@ -179,8 +297,10 @@ class Recorder:
             "records": self.records,
             "files": files,
             "ran": ran,
+            "lines": self.lines.listed() if self.lines.usable else None,
+            "opened": self.opened,
         }
-        data = marshal.dumps(recording)
+        data = marshal.dumps(recording, 4)  # what each of 3.11 to 3.15 reads
         file = posix.open(self.out + ".new", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC, 0o600)
         while data:
             data = data[posix.write(file, data) :]
@@ -201,7 +321,16 @@ def start(arguments: list[str]) -> int:
         sys.path[0], sys.argv = root, [root + "/bootstrap", handler]
     else:
         sys.path[0], sys.argv = posix.getcwd(), ["rapid_client", handler]
-    Recorder(out, mode, handler.rpartition(".")[0].replace("/", ".")).install()
+    recorder = Recorder(out, mode, handler.rpartition(".")[0].replace("/", "."))
+    recorder.install()
+    try:
+        return run(root)
+    finally:
+        recorder.finish()
+
+
+def run(root: str) -> int:
+    """Run the runtime; *root* is as in the module's docstring."""
     if root:
         import rapid_client  # noqa: PLC0415 - the path leads to it only now
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
+from rapid_client.local._profile.model import Line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from rapid_client.local._profile.advice import Advice
-    from rapid_client.local._profile.model import Import, Profile
+    from rapid_client.local._profile.model import Import, Profile, Spread
 
 #: Columns of a bar, on a terminal of at least `ROOMY` and on a narrower one, which has no column for bytes.
 WIDTH: Final = 26
@@ -28,35 +30,57 @@ RULE: Final = (
 
 def show(profile: Profile, advice: list[Advice], screen: Console) -> None:
     """Print the profile to *screen*."""
-    total = sum(ms for _, ms in profile.phases) or 1.0
     screen.print(_head(profile), markup=False)
-    table = Table(box=None, pad_edge=False)
     roomy = screen.width >= ROOMY
-    width = WIDTH if roomy else NARROW
+    table = _table(roomy)
+    scale = profile.total_ms, WIDTH if roomy else NARROW
+    start = 0.0
+    for phase in profile.phases:
+        table.add_row(Text(phase.name), Text(bar(start, phase.ms, scale)), f"{phase.ms:.1f}")
+        start += phase.ms
+    for depth, item in _heavy(profile, -1, 0):
+        name, place = Text("  " * (depth + 1) + label(item)), Text(bar(item.start_ms, item.total_ms, scale))
+        times = f"{item.total_ms:.1f}", f"{item.own_ms:.1f}"
+        if isinstance(item, Line):
+            table.add_row(name, place, *times)
+            continue
+        size = [str(item.size)] if roomy else []
+        by = Text(f"{item.file.rpartition('/')[2]}:{item.line}")
+        table.add_row(name, place, *times, *size, item.pyc or "-", used(item), by)
+    screen.print(table)
+    for line in (*opened(profile), RULE):
+        screen.print(line, markup=False)
+    for tip in advice:
+        screen.print(f"* {sentence(tip)}", markup=False)
+    for notice in profile.notices:
+        screen.print(f"note: {notice}", markup=False)
+
+
+def _table(roomy: bool) -> Table:
+    table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True, overflow="ellipsis", max_width=32 if roomy else 22)
-    table.add_column("waterfall", no_wrap=True, min_width=width)
+    table.add_column("waterfall", no_wrap=True, min_width=WIDTH if roomy else NARROW)
     for name in ("total", "own ms", "bytes")[: 3 if roomy else 2]:
         table.add_column(name, justify="right", no_wrap=True, min_width=7 if roomy else 6)
     table.add_column(".pyc", no_wrap=True, min_width=7)
     table.add_column("used", no_wrap=True, min_width=4)
     table.add_column("imported by", no_wrap=True, overflow="ellipsis")
-    start = 0.0
-    for name, ms in profile.phases:
-        table.add_row(Text(name), Text(bar(start, ms, (total, width))), f"{ms:.1f}")
-        start += ms
-    for depth, item in _heavy(profile, -1, 0, total):
-        place = bar(min(item.start_ms, total), item.total_ms, (total, width))
-        row = [f"{item.total_ms:.1f}", f"{item.own_ms:.1f}", str(item.size), item.pyc or "-", used(item)]
-        if not roomy:
-            del row[2]
-        by = f"{item.file.rpartition('/')[2]}:{item.line}"
-        table.add_row(Text("  " * (depth + 1) + item.name), Text(place), *row, Text(by))
-    screen.print(table)
-    screen.print(RULE, markup=False)
-    for tip in advice:
-        screen.print(f"* {sentence(tip)}", markup=False)
-    for notice in profile.notices:
-        screen.print(f"note: {notice}", markup=False)
+    return table
+
+
+def label(item: Import | Line) -> str:
+    """Return a module's name, or a line with its place."""
+    if isinstance(item, Line):
+        return f"{item.file.rpartition('/')[2]}:{item.line} {item.text}"
+    return item.name if item.ok else f"{item.name} (failed)"
+
+
+def opened(profile: Profile) -> list[str]:
+    """Return a line for each thing that init opened."""
+    return [
+        f"opened in init: {each.kind} {each.target} ({each.file.rpartition('/')[2]}:{each.line})"
+        for each in dict.fromkeys(profile.opened)
+    ]
 
 
 def bar(start: float, ms: float, scale: tuple[float, int]) -> str:
@@ -82,13 +106,19 @@ def sentence(item: Advice) -> str:
 
 def _head(profile: Profile) -> str:
     init, call = profile.init_ms, profile.call_ms
+    if init is None or call is None:
+        cost = recorder_cost(profile)
+        return f"{profile.handler}, {profile.python}: recorded up to the failure of init; {cost}"
     return (
         f"{profile.handler}, {profile.python}, {profile.runs} cold starts with the recorder,"
         " as many without:\n"
-        f"init {init.median:.1f} ms ({init.least:.1f} to {init.most:.1f}),"
-        f" first invocation {call.median:.1f} ms ({call.least:.1f} to {call.most:.1f});"
-        f" {recorder_cost(profile)}"
+        f"init {span(init)}, first invocation {span(call)}; {recorder_cost(profile)}"
     )
+
+
+def span(spread: Spread) -> str:
+    """Return the median, and from where to where it goes."""
+    return f"{spread.median:.1f} ms ({spread.least:.1f} to {spread.most:.1f})"
 
 
 def recorder_cost(profile: Profile) -> str:
@@ -98,13 +128,17 @@ def recorder_cost(profile: Profile) -> str:
     return f"the recorder's {profile.recorder_ms:.1f} ms are taken off"
 
 
-def _heavy(profile: Profile, parent: int, depth: int, total: float) -> list[tuple[int, Import]]:
-    """Return the imports worth a line, with their depth."""
-    found = []
-    for index in profile.children(parent):
-        item = profile.imports[index]
-        if item.total_ms >= LEAST_SHARE * total and item.when != "runtime":
+def _heavy(profile: Profile, parent: int, depth: int) -> list[tuple[int, Import | Line]]:
+    """Return the imports and lines worth a row, with their depth, in the order of their start."""
+    found: list[tuple[int, Import | Line]] = []
+    least = LEAST_SHARE * profile.total_ms
+    for item, index in profile.within(parent):
+        if item.total_ms < least or (isinstance(item, Line) and item.own_ms < least):
+            continue
+        if isinstance(item, Line):
+            found.append((depth, item))
+        elif item.when != "runtime":
             found.append((depth, item))
             if depth < DEEPEST:
-                found += _heavy(profile, index, depth + 1, total)
+                found += _heavy(profile, index, depth + 1)
     return found
