@@ -91,6 +91,10 @@ def measure(plan: Plan) -> list[Profile]:
 def _try(plan: Plan, runs: ProfileRuns, side: Side) -> _Side:
     """Send each event once, to an unrecorded process; see what succeeds."""
     tried = _Side(side)
+    if not runs.prepare(side):
+        tried.notices.append(
+            f"the runtime may be compiled at each start: {side.python} cannot write its .pyc"
+        )
     run = runs.start(side, "plain", list(plan.events.values()))
     if run.init_ms is None:
         tried.runs.error = f"{plan.settings.handler} does not start: {_problem(run.results[0])}"

@@ -395,9 +395,10 @@ def _lines(runs: Sequence[Run], imports: Sequence[Import]) -> list[Line] | None:
     for run in runs:
         records = _records(run)
         for index, line, *times in (run.recording or {})["lines"]:
-            offset = max(0, times[2] - records[index][recorder.START])
+            begin, end = records[index][recorder.START], records[index][recorder.END]
+            offset = max(0, times[2] - begin) / max(1, end - begin)
             name = records[index][recorder.NAME]
-            found.setdefault((name, line), []).append((times[0] / NS, times[1] / NS, offset / NS))
+            found.setdefault((name, line), []).append((times[0] / NS, times[1] / NS, offset))
     files = _files(runs[0])
     lines = []
     for (name, number), values in found.items():
@@ -410,7 +411,7 @@ def _lines(runs: Sequence[Run], imports: Sequence[Import]) -> list[Line] | None:
                     file=file,
                     line=number,
                     text=getline(file, number).strip(),
-                    start_ms=round(item.start_ms + min(offset, item.total_ms), 3),
+                    start_ms=round(item.start_ms + min(offset, 1.0) * item.total_ms, 3),
                     own_ms=round(own, 3),
                     total_ms=round(total, 3),
                 )

@@ -66,6 +66,15 @@ class ProfileRuns(Runs):
         results = [read_result(result) for result in said["results"]]
         return Run(said["started"], said["init_ms"], results, recording)
 
+    def prepare(self, side: Side) -> bool:
+        """Let the interpreter have bytecode of the runtime, and return whether it has: no run writes any.
+
+        Raises:
+            ConfigError: If the interpreter cannot be started.
+        """
+        prepared: bool = self._said(side, {"mode": "prepare", "out": "", "events": []})["prepared"]
+        return prepared
+
     def bare(self, side: Side) -> tuple[float, float]:
         """Return the milliseconds of a shell that does nothing, and up to the interpreter's first line.
 

@@ -24,6 +24,10 @@ RECORDER: Final = Path(__file__).with_name("recorder.py")
 SHELL: Final = ("/bin/sh", "-c", 'exec "$0" "$@"')
 #: The monotonic clock is one for all processes, on Linux and macOS.
 BARE: Final = "import time; print(time.monotonic())"
+#: The runs write no bytecode: without this, one of another Python would compile the runtime at each start.
+PREPARE: Final = (
+    "import compileall, sys; sys.exit(not compileall.compile_dir(sys.argv[1], maxlevels=0, quiet=2))"
+)
 
 
 def main() -> None:
@@ -38,6 +42,8 @@ def _answer(handler: str, options: FunctionOptions, asked: dict[str, Any]) -> di
         with here:
             if asked["mode"] == "bare":
                 return {"bare": here.bare()}
+            if asked["mode"] == "prepare":
+                return {"prepared": here.prepare()}
             results = [here.invoke(base64.b64decode(event)) for event in asked["events"]]
             started, init_ms = here.first
             if results[-1].status in ("response", "error"):
@@ -81,6 +87,25 @@ class _Function(LocalFunction):
             environment.recorder = out, mode
         self._environment = environment.__enter__()
         return self._environment, True
+
+    def prepare(self) -> bool:
+        """Let the interpreter have bytecode of the runtime; return whether it has all of it.
+
+        Raises:
+            ConfigError: If the interpreter cannot be started.
+        """
+        package = str(Path(rapid_client.__file__).parent)
+        environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        command = [self.options.interpreter, "-c", PREPARE, package]
+        try:
+            done = subprocess.run(
+                command, env=environ, cwd=self.options.folder, capture_output=True, check=False
+            )
+        except OSError as exc:
+            raise ConfigError(
+                f"the interpreter {self.options.python!r} cannot be executed: {exc.strerror}"
+            ) from None
+        return done.returncode == 0
 
     def bare(self) -> list[float]:
         """Return the milliseconds of a shell that does nothing, and up to the interpreter's first line.
