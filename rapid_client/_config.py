@@ -31,6 +31,7 @@ SWITCHES: Final = {
     "RAPID_PIPELINE": ("0", "1"),
     "RAPID_DEBUG": ("0", "1"),
     "RAPID_TRUST_PYC": ("0", "1"),
+    "RAPID_HINTS": ("1", "0"),
 }
 
 
@@ -107,6 +108,7 @@ class Switches:
         "bytes_like",
         "debug",
         "error_type_header",
+        "hints",
         "init_trace",
         "json",
         "nan",
@@ -124,6 +126,7 @@ class Switches:
         self.pipeline = chosen["RAPID_PIPELINE"] == "1"
         self.debug = chosen["RAPID_DEBUG"] == "1"
         self.trust_pyc = chosen["RAPID_TRUST_PYC"] == "1"
+        self.hints = chosen["RAPID_HINTS"] == "1"
         _refuse_concurrency(environ.get("AWS_LAMBDA_MAX_CONCURRENCY"))
 
 

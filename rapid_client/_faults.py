@@ -252,24 +252,30 @@ def log_record(fault: Fault, request_id: str | None) -> str:
 
 
 def init_warning(settings: LogSettings) -> None:
-    """Log `INIT_WARNING` as ``logging.warning`` would, without importing `logging` for it (9 ms).
+    """Log `INIT_WARNING`, as `warn` does."""
+    warn(settings, INIT_WARNING)
+
+
+def warn(settings: LogSettings, message: str) -> None:
+    """Log *message* as ``logging.warning`` would, without importing `logging` for it (9 ms).
 
     If it is loaded already, it does the work, with whatever level and handlers the function has set up.
 
     Args:
         settings: Format, level and sink, as `rapid_client._logs` takes them.
+        message: One line, before the first invocation.
     """
     try:
         logging = sys.modules.get("logging")
         if logging is not None:
-            logging.warning(INIT_WARNING)
+            logging.warning(message)
         elif settings.log_level.upper() not in {"ERROR", "CRITICAL", "FATAL"}:
-            _write_warning(settings)
-    except Exception:  # what happened to the function is worth more than this line
+            _write_warning(settings, message)
+    except Exception:  # what happens to the function is worth more than this line
         pass
 
 
-def _write_warning(settings: LogSettings) -> None:
+def _write_warning(settings: LogSettings, message: str) -> None:
     """Write the record that `logging` would have made."""
     from rapid_client._sink import json_frame, text_frame  # deferred: 0.2 ms, and only failures need it
 
@@ -279,13 +285,13 @@ def _write_warning(settings: LogSettings) -> None:
         record = {
             "timestamp": stamp + "Z",
             "level": "WARNING",
-            "message": INIT_WARNING,
+            "message": message,
             "logger": "root",
             "requestId": "",
         }
         settings.sink.log(_json(record) + "\n", json_frame(30))
     else:
-        line = f"[WARNING]\t{stamp}.{int(now % 1 * 1000):03d}Z\t\t{INIT_WARNING}\n"
+        line = f"[WARNING]\t{stamp}.{int(now % 1 * 1000):03d}Z\t\t{message}\n"
         settings.sink.log(line, text_frame(30) if settings.log_level else None)
 
 

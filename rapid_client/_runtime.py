@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rapid_client._sink import Sink
 
 TELEMETRY_FD: Final = "_LAMBDA_TELEMETRY_LOG_FD"
+#: What init may lose to compiling, in seconds, before it says so.
+WORTH_A_HINT: Final = 0.05
 
 
 class Current:
@@ -165,11 +167,24 @@ def init(environment: Environment) -> tuple[Handler, Codec]:
         environment.switches = check_switches(config)
         if environment.switches.pipeline:
             environment.pipeline()
+        compiled: list[tuple[float, Any]] = []
         if environment.switches.trust_pyc:
-            from rapid_client._bytecode import trust  # deferred: 0.2 ms, and only who asks for it needs it
+            from rapid_client._bytecode import (
+                roots,
+                trust,
+            )  # deferred: 0.5 ms, and only who asks needs it
 
-            trust((config.task_root or posix.getcwd(), "/opt"))
-        return load(config.handler, config.task_root), make_codec(environment)
+            trust(roots(config.task_root))
+        elif environment.switches.hints:
+            compiled = _import_hook.watch_compiler()
+        handler = load(config.handler, config.task_root)
+        _import_hook.unwatch_compiler()
+        codec = make_codec(environment)
+        if compiled and sum(seconds for seconds, _ in compiled) > WORTH_A_HINT:
+            from rapid_client._hint import hint  # deferred: only who has lost more than it costs needs it
+
+            hint(environment, compiled)
+        return handler, codec
     except BaseException as exc:
         if environment.forked():
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import py_compile
+import re
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -26,6 +28,35 @@ def handler(event, context):
     if event == 'modules':
         return [name for name in sys.modules if name.startswith('rapid_client.')]
     return dep.VALUE
+"""
+#: A tool's hook: modules of this folder say that it was here.
+TOOL = """
+import sys
+from importlib.machinery import FileFinder, SourceFileLoader
+class Loader(SourceFileLoader):
+    def get_code(self, fullname):
+        return compile("VALUE = \\"tool's\\"", self.path, "exec")
+def hook(path, find=FileFinder.path_hook((Loader, [".py"]))):
+    if not path.endswith("/packages"):
+        raise ImportError
+    return find(path)
+sys.path_hooks.insert(0, hook)
+sys.path_importer_cache.clear()
+"""
+#: Counts how often a source is compiled, and says whether its error has no other behind it.
+COUNT = """
+import _frozen_importlib_external as importlib
+calls = []
+def counted(*args, **options):
+    calls.append(args)
+    return compile(*args, **options)
+importlib.compile = counted
+try:
+    import broken
+except (SyntaxError, ValueError) as exc:
+    alone = exc.__context__ is None
+del importlib.compile
+VALUE = [len(calls), alone]
 """
 TIMED = py_compile.PycInvalidationMode.TIMESTAMP
 CHECKED = py_compile.PycInvalidationMode.CHECKED_HASH
@@ -145,6 +176,89 @@ def test_bytecode_is_written_where_it_may_be(start: Starter) -> None:
     assert call(start, folder, PYTHONDONTWRITEBYTECODE="") == "written!"
 
     assert int.from_bytes(cached.read_bytes()[8:12], "little") == 1_100_000_000
+
+
+def test_a_prefix_inside_the_folder_is_no_place_either(start: Starter) -> None:
+    """What PYTHONPYCACHEPREFIX names may lie below the sources: not beside them is not beside them."""
+    folder = packages(start)
+    cached = folder / "prefix" / str(folder).lstrip("/") / f"dep.{sys.implementation.cache_tag}.pyc"
+    cached.parent.mkdir(parents=True)
+    Path(importlib.util.cache_from_source(str(folder / "dep.py"))).rename(cached)
+
+    assert call(start, folder, PYTHONPYCACHEPREFIX=str(folder / "prefix")) == "written!"
+
+
+@pytest.mark.parametrize("root", [".", "../task", "./packages/..", ""])
+def test_a_relative_task_root(start: Starter, root: str) -> None:
+    """It is taken from the current directory, however it is spelt."""
+    assert call(start, packages(start), LAMBDA_TASK_ROOT=root) == "compiled"
+
+
+def test_a_relative_entry_of_the_path(start: Starter) -> None:
+    """It counts as the folder that it names."""
+    packages(start)
+
+    runtime = start(
+        HANDLER.replace("sys, dep", "sys; sys.path.insert(0, 'packages'); import dep"),
+        environ={**start.environ, "RAPID_TRUST_PYC": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+    assert runtime.call() == "compiled"
+
+
+def test_links_count_as_they_are_named(start: Starter, tmp_path: Path) -> None:
+    """A task root that is a link is one; files are named through it; its target is another folder."""
+    folder = packages(start)
+    link = tmp_path / "link"
+    link.symlink_to(start.task)
+    stale(folder, compiled="VALUE = __file__\n", written="VALUE = 'source'\n")
+
+    through = call(start, link / "packages", LAMBDA_TASK_ROOT=str(link))
+
+    assert through == f"{link}/packages/dep.py"
+    assert call(start, folder, LAMBDA_TASK_ROOT=str(link)) == "source"
+
+
+def test_extension_modules_import_as_ever(start: Starter) -> None:
+    """One below the task root is loaded from its file."""
+    folder = packages(start)
+    import _json
+
+    shutil.copy(_json.__file__, folder / Path(_json.__file__).name.replace("_json", "copied"))
+    probe = "from importlib.machinery import PathFinder\nspec = PathFinder.find_spec('copied')\n"
+    (folder / "dep.py").write_text(probe + "VALUE = type(spec.loader).__name__\n")
+
+    assert call(start, folder) == "ExtensionFileLoader"
+
+
+def test_hooks_of_tools_stay_in_front(start: Starter) -> None:
+    """A path hook that was there before, from sitecustomize for one, is asked before ours."""
+    folder = packages(start)
+    (folder / "sitecustomize.py").write_text(TOOL)
+
+    assert call(start, folder) == "tool's"
+
+
+def test_the_hook_for_logging_works_with_it(start: Starter) -> None:
+    """`logging` is set up when a trusted module imports it."""
+    folder = packages(start)
+    text = "import logging; logging.warning('from dep'); VALUE = 1\n"
+    stale(folder, compiled=text, written=text.replace("1", "2"))
+    environ = {"RAPID_TRUST_PYC": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder)}
+
+    runtime = start(HANDLER, environ={**start.environ, **environ})
+
+    assert runtime.call() == 1
+    assert re.fullmatch(r"\[WARNING\]\t[^\t]*Z\t\tfrom dep\n", runtime.stdout)
+
+
+def test_a_source_that_cannot_be_compiled_is_compiled_once(start: Starter) -> None:
+    """Null bytes are a ValueError on Python 3.11, as damaged bytecode is: it is raised as it comes."""
+    folder = packages(start)
+    (folder / "broken.py").write_bytes(b"x = 1\n\0\n")
+    (folder / "dep.py").write_text(COUNT)
+
+    assert call(start, folder) == [1, True]
 
 
 def test_who_does_not_ask_loads_nothing(start: Starter) -> None:

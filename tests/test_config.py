@@ -22,6 +22,7 @@ FIELDS: Final = {
     "RAPID_PIPELINE": "pipeline",
     "RAPID_DEBUG": "debug",
     "RAPID_TRUST_PYC": "trust_pyc",
+    "RAPID_HINTS": "hints",
 }
 LEGAL: Final[dict[str, dict[str, object]]] = {
     "RAPID_JSON": {"auto": "auto", "orjson": "orjson", "stdlib": "stdlib"},
@@ -32,6 +33,7 @@ LEGAL: Final[dict[str, dict[str, object]]] = {
     "RAPID_PIPELINE": {"0": False, "1": True},
     "RAPID_DEBUG": {"0": False, "1": True},
     "RAPID_TRUST_PYC": {"0": False, "1": True},
+    "RAPID_HINTS": {"1": True, "0": False},
 }
 VALUES: Final = [(name, value, got) for name, values in LEGAL.items() for value, got in values.items()]
 

@@ -41,6 +41,7 @@ DEFERRED: Final = (
     "_logs",
     "_refusal",
     "_report",
+    "_hint",
     "_snapstart",
     "_trace",
     "_seam",

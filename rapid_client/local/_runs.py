@@ -52,8 +52,9 @@ DUMMIES: Final = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "BOTO_CONFIG": os.devnull,
 }
-#: On Lambda the function's folder is read-only: no run may leave bytecode there for the next one.
-LIKE_LAMBDA: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+#: On Lambda the function's folder is read-only: no run may leave bytecode there for the next one. And no
+#: log line of ours may tell the runs of two packages apart.
+LIKE_LAMBDA: Final = {"PYTHONDONTWRITEBYTECODE": "1", "RAPID_HINTS": "0"}
 #: -P: no file beside which we are started is taken for a module of ours.
 START: Final = (
     "import importlib, sys; sys.path.insert(0, sys.argv[1]); importlib.import_module(sys.argv[2]).main()"
