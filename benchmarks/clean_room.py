@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -65,14 +65,14 @@ print(json.dumps({"python": sys.version.split()[0], **versions}))
 """
 
 
-def prepare(python: str, room: Path) -> Machine:
-    """Make a virtual environment in *room*: the interpreter *python*, and the peers' packages it has.
+def prepare(python: str, room: Path, packages: Iterable[str] = (*PEERS, *FUNCTIONS)) -> Machine:
+    """Make a virtual environment in *room*: the interpreter *python*, and those of *packages* that it has.
 
     Raises:
         NoInterpreter: If that fails.
     """
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    argv = [python, "-c", _MAKE, str(room), *PEERS, *FUNCTIONS]
+    argv = [python, "-c", _MAKE, str(room), *packages]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=environ, check=False)
     except (OSError, subprocess.SubprocessError) as exc:

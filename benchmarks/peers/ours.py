@@ -65,7 +65,7 @@ def fill(folder: Path, python: str) -> None:
         source.unlink()
 
 
-def _direct_in(folder: Path, python: str) -> Path:
+def direct_in(folder: Path, python: str) -> Path:
     """Return a copy of `bootstrap` in *folder* whose first line is ``#!<python> -S``, made once.
 
     Raises:
@@ -87,7 +87,7 @@ def _bootstrap(machine: Machine, handler: str) -> list[str]:
 
 
 def _direct(machine: Machine, handler: str) -> list[str]:
-    return [str(_direct_in(layer(machine), machine.python))]
+    return [str(direct_in(layer(machine), machine.python))]
 
 
 def _module(machine: Machine, handler: str) -> list[str]:
