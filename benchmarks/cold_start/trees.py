@@ -62,9 +62,7 @@ class Trees:
         ignored = shutil.ignore_patterns("events", "rare", "requirements.txt", "__pycache__")
         shutil.copytree(function.folder, folder, ignore=ignored)
         pip_install(self._python, function, self.version, folder)
-        self._run(
-            "-m", "compileall", "-q", "-j", "2", str(folder), check=False
-        )  # some packages ship templates
+        compile_all(self._python, folder)
 
     def drop_bytecode(self, function: Function, folder: Path) -> None:
         """Drop the bytecode, as build tools do."""
@@ -85,9 +83,6 @@ class Trees:
             raise NotThere(f"{function.name} was not packaged: {found.problem}")
         unpack(out / f"{function.name}.zip", folder)
         shutil.rmtree(out)
-
-    def _run(self, *arguments: str, check: bool) -> None:
-        subprocess.run([self._python, *arguments], check=check, capture_output=True)
 
 
 MAKERS: Final[dict[str, Callable[[Trees, Function, Path], None]]] = {
@@ -113,6 +108,11 @@ def pip_install(python: str, function: Function, version: str, folder: Path) -> 
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise NotThere(f"pip cannot install {function.name}: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def compile_all(python: str, folder: Path) -> None:
+    """Make bytecode with time stamps, as pip does by itself; templates do not compile, and need not."""
+    subprocess.run([python, "-m", "compileall", "-q", str(folder)], check=False, capture_output=True)
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -168,6 +168,7 @@ def sizes(function: Function, python: str, scratch: Path, *options: str) -> dict
     ignored = shutil.ignore_patterns("events", "rare", "requirements.txt", "__pycache__")
     shutil.copytree(function.folder, plain, ignore=ignored)
     pip_install(python, function, version, plain)
+    compile_all(python, plain)
     found = package(function, How(version, out, options))
     if found.report is None:
         raise NotThere(f"{function.name} was not packaged: {found.problem}")

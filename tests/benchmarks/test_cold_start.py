@@ -97,12 +97,21 @@ def test_tables_name_machine_versions_and_runs() -> None:
         "times, ms": {"a": {THEIRS: [100.0], OURS: [50.0]}, "b": {THEIRS: [100.0]}},
         "absent": {"b": {OURS: "no wheel"}},
         "differs": [],
+        "size": {
+            "function": "f",
+            "options": "--small",
+            "pip": {"zipped": 4_000_000, "unpacked": 10_000_000},
+            "packaged": {"zipped": 1_000_000, "unpacked": 5_000_000},
+        },
     }
     lines = list(report.tables(result))
     assert f"| {THEIRS} | 2 | 200 | 1.000 |" in lines
     assert f"| {OURS} | 1 | 50 | 0.500 |" in lines
     assert "| a | 100 ± 0 % | 0.50 |" in lines
     assert "| b | 100 ± 0 % | - |" in lines
+    assert "| `rapid package --small` | 1.0 (0.25 x) | 5.0 (0.50 x) |" in lines
+    found = {(one.figure, one.value) for one in report.targets(result)}
+    assert ("f, --small: zipped size", 0.25) in found
     assert "medians of 3 fresh processes" in lines[-2]
     assert lines[-1] == f"Not measured: b, {OURS}: no wheel."
 
