@@ -11,6 +11,8 @@ How               ``measures/`` has one entry per measure; ``runner`` takes them
                   it, ``cgroup`` gives it a share of a CPU; ``clean_room`` and ``bytecode`` prepare the
                   interpreter that it runs on.
 What comes of it  ``output/`` keeps, prints, draws, judges and publishes a run; ``results/`` has the files.
+Users' functions  ``corpus/`` has thirty over the packages that people use, ``cold_start/`` measures their
+                  cold starts, as they come and packaged.
 Beside the runs   ``pieces/`` times the hot path's parts by pytest-benchmark, ``compare/`` does so on two
                   commits, ``startup`` says where the time of a start goes.
 """

@@ -40,14 +40,21 @@ class Trees:
             self.version = subprocess.check_output([python, "-c", ask], text=True).strip()
         except (OSError, subprocess.SubprocessError) as exc:
             raise NotThere(f"the interpreter {python} does not run: {exc}") from exc
+        self._there: dict[tuple[str, str], Path] = {}
         self._folder = cache() / "corpus" / hashlib.sha256(python.encode()).hexdigest()[:8]
 
     def tree(self, function: Function, state: str) -> Path:
-        """Return the function's tree in a *state*.
+        """Return the function's tree in a *state*; it is looked at once, and the same for the whole run.
 
         Raises:
             NotThere: If it cannot be made.
         """
+        key = function.name, state
+        if key not in self._there:
+            self._there[key] = self._made(function, state)
+        return self._there[key]
+
+    def _made(self, function: Function, state: str) -> Path:
         digest = function.digest() + (_packagers() if state == PACKAGED else "")
         folder, stamp = self._folder / state / function.name, self._folder / state / f".{function.name}"
         if not stamp.exists() or stamp.read_text() != digest:
