@@ -32,6 +32,7 @@ SWITCHES: Final = {
     "RAPID_DEBUG": ("0", "1"),
     "RAPID_TRUST_PYC": ("0", "1"),
     "RAPID_HINTS": ("1", "0"),
+    "RAPID_LAZY_IMPORTS": ("package", "safe", "off"),
 }
 
 
@@ -89,6 +90,11 @@ class Config:
         return self.init_type == "snap-start"
 
     @property
+    def on_demand(self) -> bool:
+        """Whether a request waits for init."""
+        return self.init_type == "on-demand"
+
+    @property
     def eager(self) -> bool:
         """Whether the environment is initialised ahead of traffic."""
         return self.init_type in EAGER_TYPES
@@ -111,6 +117,7 @@ class Switches:
         "hints",
         "init_trace",
         "json",
+        "lazy_imports",
         "nan",
         "pipeline",
         "trust_pyc",
@@ -127,6 +134,7 @@ class Switches:
         self.debug = chosen["RAPID_DEBUG"] == "1"
         self.trust_pyc = chosen["RAPID_TRUST_PYC"] == "1"
         self.hints = chosen["RAPID_HINTS"] == "1"
+        self.lazy_imports = chosen["RAPID_LAZY_IMPORTS"]
         _refuse_concurrency(environ.get("AWS_LAMBDA_MAX_CONCURRENCY"))
 
 

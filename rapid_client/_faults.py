@@ -251,11 +251,6 @@ def log_record(fault: Fault, request_id: str | None) -> str:
     return _json(record)
 
 
-def init_warning(settings: LogSettings) -> None:
-    """Log `INIT_WARNING`, as `warn` does."""
-    warn(settings, INIT_WARNING)
-
-
 def warn(settings: LogSettings, message: str) -> None:
     """Log *message* as ``logging.warning`` would, without importing `logging` for it (9 ms).
 
@@ -443,22 +438,42 @@ def _relatives(error: BaseException, *, cause_only: bool = False) -> list[tuple[
 
 
 def _remedies(error: BaseException) -> list[str]:
-    """Return what to do where *error* means that something is missing which AWS's managed runtimes have.
+    """Return what to do where *error* comes of what this runtime does otherwise than AWS's managed ones.
 
     It need not be *error* itself: what wraps it (`_handler.load`, a library) has it as cause or context.
     """
     pending: BaseException | None = error
     for _ in range(_MOST_RELATED):
-        if pending is None or sys.base_prefix == MANAGED_PREFIX:
+        if pending is None:
             break
-        name = (
-            vars(ImportError)["name"].__get__(pending) if isinstance(pending, ModuleNotFoundError) else None
-        )
-        if name in _OF_MANAGED_RUNTIMES:
-            where = "add it to requirements.txt, or build the layer with it: rapid layer build --with boto3"
-            return [f"AWS's managed runtimes have {name}, this runtime has not; {where}"]
+        remedy = _missing(pending) or _lazy(pending)
+        if remedy is not None:
+            return [remedy]
         pending = _own(pending, "__cause__") or _own(pending, "__context__")
     return []
+
+
+def _missing(error: BaseException) -> str | None:
+    """Return what to do where a package is missing that AWS's managed runtimes have."""
+    if sys.base_prefix == MANAGED_PREFIX or not isinstance(error, ModuleNotFoundError):
+        return None
+    name = vars(ImportError)["name"].__get__(error)
+    if name not in _OF_MANAGED_RUNTIMES:
+        return None
+    where = "add it to requirements.txt, or build the layer with it: rapid layer build --with boto3"
+    return f"AWS's managed runtimes have {name}, this runtime has not; {where}"
+
+
+def _lazy(error: BaseException) -> str | None:
+    """Return what to do where a lazy import failed once its name was used: CPython says so as the cause."""
+    cause = _own(error, "__cause__")
+    ours = "rapid_client._lazy" in sys.modules
+    if not ours or not isinstance(cause, ImportError) or not text_of(cause).startswith("lazy import of "):
+        return None
+    return (
+        "this import waited until its name was used; package the function again with an event that takes this"
+        " route (rapid package --lazy --event FILE), or set RAPID_LAZY_IMPORTS=off"
+    )
 
 
 def _own(error: BaseException, name: str) -> Any:

@@ -82,6 +82,27 @@ def unwatch_compiler() -> None:
     vars(_frozen_importlib_external).pop("compile", None)
 
 
+def put_before_standard(finder: Any) -> None:
+    """Have *finder* asked before the interpreter's and behind all others, which may wrap what it finds."""
+    standard = sys.modules["_frozen_importlib"].BuiltinImporter
+    place = sys.meta_path.index(standard) if standard in sys.meta_path else len(sys.meta_path)
+    sys.meta_path.insert(place, finder)
+
+
+def find_behind(
+    finder: Any, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+) -> ModuleSpec | None:
+    """Return what the finders behind *finder* find: those in front of it were asked already."""
+    if finder not in sys.meta_path:
+        return None
+    for other in sys.meta_path[sys.meta_path.index(finder) + 1 :]:
+        find_spec = getattr(other, "find_spec", None)
+        spec: ModuleSpec | None = find_spec and find_spec(fullname, path, target)
+        if spec is not None:
+            return spec
+    return None
+
+
 class _Hook:
     """A finder for one module, which lets the others find it and slips in a loader."""
 
@@ -96,15 +117,10 @@ class _Hook:
         """Find the module as if this finder did not exist."""
         if fullname != self.name or self not in sys.meta_path:
             return None
-        # Those in front of us were asked already, and asking them again could go on for ever.
-        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
-            find_spec = getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = find_spec and find_spec(fullname, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]  # it quacks
-                return spec
-        return None
+        spec = find_behind(self, fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]  # it quacks
+        return spec
 
     def loaded(self, module: ModuleType) -> None:
         """Retire, then call back."""

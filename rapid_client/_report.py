@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     Post = Callable[[str, bytes], Refusal | None]
 
-#: Our frames between a failing module and the place where its error is caught: init, load, import_module.
-INIT_FRAMES: Final = 3
+#: Our frames between a failing module and the place where its error is caught: init, load_handler, load,
+#: import_module.
+INIT_FRAMES: Final = 4
 #: Our frame between a failing SnapStart hook and the place where its error is caught.
 HOOK_FRAMES: Final = 1
 
@@ -29,7 +30,7 @@ def report_init_error(environment: Environment, error: BaseException) -> None:
         RapidClientError: If it cannot be posted.
     """
     fault = _faults.describe(error, INIT_FRAMES, user_only=environment.switches.init_trace == "user")
-    _faults.init_warning(environment)
+    _faults.warn(environment, _faults.INIT_WARNING)
     refusal = _report(environment, fault, environment.post_init_error, fault.error_type)
     if refusal is not None:
         notice(environment, failed("init/error", refusal.status, refusal.body))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rapid_client._seam import Seam
     from rapid_client._sink import Sink
 
+#: PEP 810.
+HAS_LAZY_IMPORTS: Final = sys.version_info >= (3, 15)
 TELEMETRY_FD: Final = "_LAMBDA_TELEMETRY_LOG_FD"
 #: What init may lose to compiling, in seconds, before it says so.
 WORTH_A_HINT: Final = 0.05
@@ -167,24 +169,7 @@ def init(environment: Environment) -> tuple[Handler, Codec]:
         environment.switches = check_switches(config)
         if environment.switches.pipeline:
             environment.pipeline()
-        compiled: list[tuple[float, Any]] = []
-        if environment.switches.trust_pyc:
-            from rapid_client._bytecode import (
-                roots,
-                trust,
-            )  # deferred: 0.5 ms, and only who asks needs it
-
-            trust(roots(config.task_root))
-        elif environment.switches.hints:
-            compiled = _import_hook.watch_compiler()
-        handler = load(config.handler, config.task_root)
-        _import_hook.unwatch_compiler()
-        codec = make_codec(environment)
-        if compiled and sum(seconds for seconds, _ in compiled) > WORTH_A_HINT:
-            from rapid_client._hint import hint  # deferred: only who has lost more than it costs needs it
-
-            hint(environment, compiled)
-        return handler, codec
+        return load_handler(environment), make_codec(environment)
     except BaseException as exc:
         if environment.forked():
             raise
@@ -192,6 +177,58 @@ def init(environment: Environment) -> tuple[Handler, Codec]:
 
         report_init_error(environment, exc)
         raise SystemExit(exit_code(exc)) from None
+
+
+def load_handler(environment: Environment) -> Handler:
+    """Load the handler with the bytecode and the laziness that are asked for; hint at what compiling cost.
+
+    Raises:
+        FaultError: As `load` does.
+        BaseException: Whatever the module's own code raises.
+    """
+    config, switches = environment.config, environment.switches
+    compiled: list[tuple[float, Any]] = []
+    if switches.trust_pyc:
+        from rapid_client._bytecode import roots, trust  # deferred: 0.5 ms, and only who asks needs it
+
+        trust(roots(config.task_root))
+    elif switches.hints:
+        compiled = _import_hook.watch_compiler()
+    defer_imports(environment)
+    handler = load(config.handler, config.task_root)
+    _import_hook.unwatch_compiler()
+    if compiled and sum(seconds for seconds, _ in compiled) > WORTH_A_HINT:
+        from rapid_client._hint import hint  # deferred: only who has lost more than it costs needs it
+
+        hint(environment, compiled)
+    return handler
+
+
+def defer_imports(environment: Environment) -> None:
+    """Let those imports wait that ``RAPID_LAZY_IMPORTS`` or the package's list allows; where a request waits.
+
+    Elsewhere laziness would only move work from init into the first request.
+    """
+    config, choice = environment.config, environment.switches.lazy_imports
+    if choice == "off" or not config.on_demand:
+        return
+    data = None
+    if HAS_LAZY_IMPORTS:
+        data = read_file(f"{config.task_root or '.'}/rapid-lazy.json")
+    if data is not None or choice == "safe":
+        from rapid_client._lazy import install  # deferred: a list, or the rule
+
+        install(environment, data)
+
+
+def read_file(path: str) -> bytes | None:
+    """Return what a file holds; None if there is none, which takes one system call."""
+    try:
+        file = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(file, "rb") as stream:
+        return stream.read()
 
 
 def check_switches(config: Config) -> Switches:

@@ -23,6 +23,7 @@ FIELDS: Final = {
     "RAPID_DEBUG": "debug",
     "RAPID_TRUST_PYC": "trust_pyc",
     "RAPID_HINTS": "hints",
+    "RAPID_LAZY_IMPORTS": "lazy_imports",
 }
 LEGAL: Final[dict[str, dict[str, object]]] = {
     "RAPID_JSON": {"auto": "auto", "orjson": "orjson", "stdlib": "stdlib"},
@@ -34,6 +35,7 @@ LEGAL: Final[dict[str, dict[str, object]]] = {
     "RAPID_DEBUG": {"0": False, "1": True},
     "RAPID_TRUST_PYC": {"0": False, "1": True},
     "RAPID_HINTS": {"1": True, "0": False},
+    "RAPID_LAZY_IMPORTS": {"package": "package", "safe": "safe", "off": "off"},
 }
 VALUES: Final = [(name, value, got) for name, values in LEGAL.items() for value, got in values.items()]
 

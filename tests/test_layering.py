@@ -36,6 +36,7 @@ DEFERRED: Final = (
     "_flushing",
     "_json_rare",
     "_json_orjson",
+    "_lazy",
     "_sink",
     "_faults",
     "_logs",

@@ -517,6 +517,7 @@ def test_the_ready_line(start: Starter) -> None:
         ("RAPID_DEBUG", "0, 1"),
         ("RAPID_TRUST_PYC", "0, 1"),
         ("RAPID_HINTS", "1, 0"),
+        ("RAPID_LAZY_IMPORTS", "package, safe, off"),
     ],
 )
 def test_a_switch_with_an_unknown_value_is_an_init_error(start: Starter, name: str, choices: str) -> None:

@@ -1,0 +1,202 @@
+"""Let imports wait until their names are used (PEP 810, Python 3.15), where that is known to be safe.
+
+Which those are says the package's list, `FILE`, which `rapid package --lazy` has proven on the function's own
+events, or a rule (``RAPID_LAZY_IMPORTS=safe``). A module that has a container ``__lazy_modules__`` in its
+namespace loads lazily what that container holds: the finder here puts one there before the module's code
+runs. So all other modules are as they were, imports in ``try`` blocks and in classes are never lazy, a
+module's own ``__lazy_modules__`` and ``lazy import`` statements hold, and no child process inherits anything.
+"""
+
+from __future__ import annotations
+
+import posix
+import sys
+from _frozen_importlib_external import _LoaderBasics  # private; what loads Python code is one
+
+import rapid_client
+from rapid_client import _import_hook
+from rapid_client._codec import make_scan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any, Final
+
+    from rapid_client._runtime import Environment
+
+#: PEP 810; a constant, or the type checker would call one half of the code unreachable.
+SUPPORTED: Final = sys.version_info >= (3, 15)
+#: The list's name in the task root, and the version of its form.
+FILE: Final = "rapid-lazy.json"
+SCHEMA: Final = 1
+#: Of the standard library these do more than define names: they set up a terminal, patch, trace, or look
+#: at what is loaded. 32 of 32 functions are right without them, 8,372 modules load (docs/cold-start.md).
+EAGER: Final = frozenset(
+    {"readline", "unittest", "doctest", "site", "encodings", "faulthandler", "tracemalloc"}
+)
+#: What a module's code mentions that looks into a namespace, where a lazy name is not what it seems.
+LOOKS_INSIDE: Final = frozenset({"globals", "locals", "vars", "exec", "eval", "__getattr__"})
+
+
+class StaleError(Exception):
+    """The list is not for what is installed; the message says what differs."""
+
+
+def install(environment: Environment, data: bytes | None) -> None:
+    """Make imports lazy from now on; modules that are loaded already stay as they are.
+
+    What cannot be done is said in one line of the log, at level WARN, and all imports are eager.
+
+    Args:
+        environment: Its switch decides on the rule, its task root and ``sys.path`` on the versions.
+        data: What the package's list holds; None if there is none.
+    """
+    safe = environment.switches.lazy_imports == "safe"
+    if not SUPPORTED:
+        version = "{}.{}".format(*sys.version_info)
+        warn(environment, f"RAPID_LAZY_IMPORTS='safe' needs Python 3.15 or newer, and this is {version}")
+        return
+    edges: Mapping[str, frozenset[str]] = {}
+    if data is not None:
+        try:
+            edges = read_edges(data, (environment.config.task_root or posix.getcwd(), *sys.path))
+        except StaleError as exc:
+            warn(environment, f"the imports that {FILE} lists are not lazy: {exc}")
+    if safe or edges:
+        _import_hook.put_before_standard(Finder(_by_rule(edges) if safe else edges.get))
+
+
+def warn(environment: Environment, message: str) -> None:
+    """Write a line of ours to the log, at level WARN."""
+    from rapid_client._faults import warn as write  # deferred: most starts have nothing to say
+
+    write(environment, f"rapid_client: {message}")
+
+
+def read_edges(data: bytes, folders: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return which imports can wait: the targets by the module that imports them.
+
+    Args:
+        data: The list.
+        folders: Where the packages' metadata are looked for.
+
+    Raises:
+        StaleError: If the list is none, or not for this Python and these packages.
+    """
+    try:
+        content: Any = make_scan()(str(data, "utf-8").strip(), 0)[0]
+        schema, python = content["schema"], content["python"]
+        edges = {name: frozenset(targets) for name, targets in content["edges"].items()}
+        wanted = {_normal(name): version for name, version in content["distributions"].items()}
+    except Exception as exc:  # whatever else a file may hold
+        reason = f"{type(exc).__name__}: {exc}"
+        raise StaleError(f"it cannot be read ({reason}); package the function again") from None
+    version = "{}.{}".format(*sys.version_info)
+    if (schema, python) != (SCHEMA, version):
+        raise StaleError(f"it is for Python {python} (form {schema}), and this is {version} ({SCHEMA})")
+    there = _versions(folders, set(wanted))
+    for name in sorted(wanted):
+        if there.get(name) != wanted[name]:
+            found = there.get(name, "not there")
+            raise StaleError(
+                f"it is for {name} {wanted[name]}, which is {found} now; package the function again"
+            )
+    return edges
+
+
+def _versions(folders: Sequence[str], wanted: set[str]) -> dict[str, str]:
+    """Return the versions of installed packages, by their names: the first that is found counts.
+
+    The metadata's folder has both in its name (PyPA: Recording installed projects); `importlib.metadata`
+    takes 20 ms to import.
+    """
+    found: dict[str, str] = {}
+    for folder in folders:
+        if wanted <= found.keys():
+            break
+        try:
+            entries = posix.listdir(folder)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.endswith(".dist-info"):
+                name, _, version = entry[: -len(".dist-info")].rpartition("-")
+                found.setdefault(_normal(name), version)
+    return found
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+def _by_rule(edges: Mapping[str, frozenset[str]]) -> Callable[[str], Container[str] | None]:
+    """Return what chooses by `Rule`, and by the list besides."""
+
+    def choose(importer: str) -> Container[str] | None:
+        own = importer.partition(".")[0] == rapid_client.__name__
+        return None if own else Rule(edges.get(importer, frozenset()))
+
+    return choose
+
+
+class Rule:
+    """Of one module's imports: those of the standard library, unless its code looks into namespaces.
+
+    Args:
+        listed: What can wait whatever the rule says.
+    """
+
+    __slots__ = ("_applies", "_listed")
+
+    def __init__(self, listed: frozenset[str]) -> None:
+        self._listed = listed
+        self._applies: bool | None = None
+
+    def __contains__(self, target: object) -> bool:
+        """Say whether the import of *target* can wait; asked by the import statement itself."""
+        if target in self._listed:
+            return True
+        top = str(target).partition(".")[0]
+        if top not in sys.stdlib_module_names or top in EAGER:
+            return False
+        if self._applies is None:
+            code = sys._getframe(1).f_code  # noqa: SLF001 - the module's own, whose import statement asks
+            self._applies = LOOKS_INSIDE.isdisjoint(code.co_names)
+        return self._applies
+
+
+class Finder:
+    """Lets the others find a module, and gives it its ``__lazy_modules__``.
+
+    Args:
+        choose: Takes a module's name, and returns which of its imports can wait; None for none.
+    """
+
+    __slots__ = ("_choose",)
+
+    def __init__(self, choose: Callable[[str], Container[str] | None]) -> None:
+        self._choose = choose
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find the module as if this finder did not exist."""
+        if self._choose(fullname) is None:
+            return None
+        spec = _import_hook.find_behind(self, fullname, path, target)
+        loader: Any = spec and spec.loader
+        # Loaders of Python code; one that makes its modules itself knows why.
+        if isinstance(loader, _LoaderBasics) and type(loader).create_module is _LoaderBasics.create_module:
+            loader.create_module = self._create  # type: ignore[method-assign]
+        return spec
+
+    def _create(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make the module that the import system would make; a zip file's loader asks for all of its."""
+        lazy = self._choose(spec.name)
+        if lazy is None:
+            return None
+        module = type(sys)(spec.name)
+        module.__dict__["__lazy_modules__"] = lazy
+        return module
