@@ -127,18 +127,21 @@ class Runs:
             for stream in (worker.stdin, worker.stdout):
                 _close(stream)
 
-    def cold_start(self, event: bytes, root: Path | None = None) -> InvokeResult:
+    def cold_start(self, event: bytes, root: Path | None = None, script: Sequence[str] = ()) -> InvokeResult:
         """Start the function in a new process, invoke it once, and end it.
 
         Args:
             event: The event, JSON.
             root: Another folder than that of the settings.
+            script: A script that is started in the runtime's place, and its arguments, as `ScriptedFunction`
+                takes them; none if empty.
 
         Raises:
             ConfigError: If it cannot be started, or the interpreter cannot run the runtime.
         """
         folder = (root or self._settings.options.folder).absolute()
-        said = self._ask({"root": str(folder), "event": base64.b64encode(event).decode()})
+        question = {"root": str(folder), "event": base64.b64encode(event).decode(), "script": list(script)}
+        said = self._ask(question)
         if "result" in said:
             return read_result(said["result"])
         raise ConfigError(said.get("refused") or "the process that runs the function has ended")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rapid_client.errors import ConfigError
+from rapid_client.local._scripted import ScriptedFunction
 from rapid_client.local.environment import FunctionOptions
 from rapid_client.local.function import LocalFunction
 
@@ -90,11 +91,16 @@ def cut_network() -> str | None:
     return None
 
 
+def _function(handler: str, options: FunctionOptions, script: list[str]) -> LocalFunction:
+    """Return the function, with the *script* that starts it where there is one."""
+    return ScriptedFunction(handler, options, script) if script else LocalFunction(handler, options)
+
+
 def _run(handler: str, options: FunctionOptions, asked: dict[str, Any]) -> dict[str, Any]:
     """Start the function, invoke it once, end it; return what came of it."""
     event = base64.b64decode(asked["event"])
     try:
-        with LocalFunction(handler, options) as function:
+        with _function(handler, options, asked["script"]) as function:
             result = function.invoke(event)
     except ConfigError as exc:
         return {"refused": str(exc)}

@@ -62,6 +62,12 @@ from rapid_client.local._commands._view import console
     " stands for its .json files. May be repeated.",
 )
 @click.option(
+    "--lazy",
+    is_flag=True,
+    help="Make imports lazy that no --event uses, where every answer, error and log stays the same; needs"
+    " Python 3.15.",
+)
+@click.option(
     "--runs",
     type=WholeNumber(1, 1000),
     default=5,

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import rapid_client
+from rapid_client.local._package.lazy import count_lazy
+from rapid_client.local._package.lazy_start import make_lazy
 from rapid_client.local._package.packages import install
 from rapid_client.local._package.report import Measured, Report
 from rapid_client.local._package.source import copy_source
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from rapid_client.local._target.runtimes import Target
 
 ORIGINAL: Final = "original"
+LAZY: Final = "lazy imports"
 #: Differences that are shown of each event.
 SHOWN: Final = 3
 
@@ -68,6 +71,7 @@ class Order:
         sources: Whether the sources are shipped.
         strip: Whether binaries are stripped.
         trying: How it is tried; None if it is not.
+        lazy: Whether imports that no event uses are made lazy; there are events then.
     """
 
     source: Path
@@ -78,6 +82,7 @@ class Order:
     sources: bool = True
     strip: bool = True
     trying: Trying | None = None
+    lazy: bool = False
 
 
 class DiffersError(BuildError):
@@ -102,9 +107,12 @@ def build(order: Order, announce: Callable[[str], None]) -> Report:
         stage.notes += _check(stage)
         check_size(stage.root, order.target.kind)
         if order.trying is not None:
-            report.outcome = _try(order.trying, stage, trees, announce)
+            report.outcome = _try(order, stage, trees, announce)
+            if LAZY in trees:
+                report.steps.append(Measured(LAZY, *_size(stage.root)))
             _refuse_differences(order, report.outcome)
         report.dropped, report.services, report.notes = stage.dropped, stage.services, stage.notes
+        report.lazy = stage.lazy
         _write(order, stage, report)
         return report
 
@@ -184,22 +192,38 @@ def _foreign(stage: Stage) -> list[str]:
 
 
 def _try(
-    trying: Trying, stage: Stage, trees: dict[str, Path], announce: Callable[[str], None]
+    order: Order, stage: Stage, trees: dict[str, Path], announce: Callable[[str], None]
 ) -> Outcome | None:
-    """Run the function; return what that has shown, None if the target's binaries do not run here."""
+    """Run the function; return what that has shown, None if the target's binaries do not run here.
+
+    Where it is wanted, find what can be lazy first: the tree with the list is added to *trees*.
+    """
+    trying = order.trying or Trying("", {})
     if not stage.target.native and binaries(stage.root):
+        if order.lazy:
+            raise BuildError(
+                f"--lazy runs the function, and binaries for {stage.target.arch} Linux do not run on this"
+                " machine"
+            )
         stage.notes.append(
             f"nothing was run: binaries for {stage.target.arch} Linux do not run on this machine; the answers"
             " were not compared"
         )
         return None
-    count = count_starts(len(trying.events), len(trees), trying.runs)
+    count = count_starts(len(trying.events), len(trees) + order.lazy, trying.runs)
     announce(f"{trying.handler} will be started {count} times, and more often where answers differ")
+    if order.lazy:
+        least, most = count_lazy(len(trying.events))
+        announce(f"before that {least} to {most} times, to find which imports can be lazy")
     scratch = stage.root.parent
     options = replace(trying.options, python=stage.compiler.command, env=_environ(trying, stage, scratch))
     settings = RunSettings(handler=trying.handler, options=options, aws=trying.aws, network=trying.network)
     with Runs(settings) as runs:
         stage.notes += runs.notices
+        if order.lazy:
+            stage.lazy = make_lazy(runs, stage, trying.events, scratch / "task")
+            if stage.lazy.edges:
+                trees[LAZY] = snapshot(stage.root, scratch / "lazy")
         return Trial(runs, trying.handler, trees, scratch / "task").run(trying.events, trying.runs)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rapid_client.local._package.report import Report
+    from rapid_client.local._target.runtimes import Target
 
 __all__ = ["build", "read_order", "show", "summary"]
 
@@ -31,6 +32,8 @@ def read_order(runtime: str, arch: str, python: str | None, **settings: Any) -> 
     """
     target = choose_target(runtime, arch, python, "function")
     trying = _trying(**{name: settings.pop(name) for name in RUNNING})
+    if settings["lazy"]:
+        _check_lazy(target, trying)
     services = settings.pop("services")
     if services is not None:
         services = tuple(sorted({name.strip() for name in services.split(",")} - {""}))
@@ -42,6 +45,21 @@ def read_order(runtime: str, arch: str, python: str | None, **settings: Any) -> 
     return Order(target=target, services=services, trying=trying, **settings)
 
 
+def _check_lazy(target: Target, trying: Trying | None) -> None:
+    """Refuse --lazy where there is nothing to prove it with, or no Python that has it."""
+    if tuple(map(int, target.python.split("."))) < LAZY_SINCE:
+        raise click.UsageError(
+            f"--lazy needs lazy imports, which Python has from 3.15 on; the target's is {target.python}:"
+            " --python 3.15"
+        )
+    if trying is None:
+        raise click.UsageError(
+            "--lazy is proven by running the function: add --handler and at least one --event"
+        )
+
+
+#: The first Python that has lazy imports (PEP 810).
+LAZY_SINCE = (3, 15)
 #: The options about runs.
 RUNNING = ("handler", "events", "env", "timeout", "memory_mb", "runs", "aws", "network")
 

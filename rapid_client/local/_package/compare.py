@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 #: Characters of a value that are shown.
 SHOWN: Final = 80
+#: What is compared of a line as a whole: a number, an identifier, a time are one word each.
+WORD: Final = re.compile(r"[\w.:+-]+|\s+|.")
+#: Lines that are Lambda's own, not the function's.
+PLATFORM: Final = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_REPORT ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,31 @@ def answer(result: InvokeResult) -> dict[str, Any]:
     if result.ok:
         found["$"] = _value(result.payload)
     return found
+
+
+def everything(result: InvokeResult) -> dict[str, Any]:
+    """Return all of an answer: what `answer` has, an error's message and traceback, and the log.
+
+    To be compared between runs at the same path.
+    """
+    lines = result.log.decode(errors="backslashreplace").splitlines()
+    own = [_logged(line) for line in lines if line and not line.startswith(PLATFORM)]
+    return {**answer(result), "$": _value(result.payload), "log": own}
+
+
+def reshaped(answers: Sequence[dict[str, Any]]) -> list[Difference]:
+    """Return where answers vary in more than a value: how they ended, the type of a value, its parts.
+
+    A log that varies does not count.
+    """
+    found = [each for each in varying(answers) if not each.path.startswith("log")]
+    return [
+        each
+        for each in found
+        if not each.path.startswith("$")
+        or type(each.before) is not type(each.after)
+        or isinstance(each.before, list | dict)
+    ]
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
@@ -90,6 +120,12 @@ def _value(payload: bytes) -> Any:
         return json.loads(payload)
     except (ValueError, RecursionError):
         return payload.decode(errors="backslashreplace")
+
+
+def _logged(line: str) -> Any:
+    """Return a line of a log as what is compared: its JSON, or its words."""
+    value = _container(line)
+    return value if value is not None else WORD.findall(line)
 
 
 def _walk(before: Any, after: Any, path: str) -> Iterator[Difference]:

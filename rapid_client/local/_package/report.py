@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from rapid_client.local._package.lazy import Laziness
     from rapid_client.local._package.trial import Cold, Outcome, Verdict
     from rapid_client.local._target.runtimes import Target
 
@@ -47,6 +48,7 @@ class Report:
         dropped: How many files were dropped, and their bytes, by kind.
         services: The services of AWS whose models are left; None if all are.
         outcome: What runs have shown; None if nothing was run.
+        lazy: Which imports are lazy; None if that was not looked for.
         notes: What is to be said besides.
         zipped: The size of the zip file, in bytes.
         sha256: Its hash.
@@ -61,6 +63,7 @@ class Report:
     dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
     services: list[str] | None = None
     outcome: Outcome | None = None
+    lazy: Laziness | None = None
     notes: list[str] = field(default_factory=list)
     zipped: int = 0
     sha256: str = ""
@@ -85,6 +88,7 @@ class Report:
             },
             "services": self.services,
             "trial": None if self.outcome is None else self._trial(self.outcome),
+            "lazy": None if self.lazy is None else self.lazy.to_dict(),
             "notes": list(self.notes),
         }
 
@@ -97,6 +101,8 @@ class Report:
         if self.services is not None:
             yield f"models of AWS services that are left: {', '.join(self.services)}"
         yield from self._findings()
+        if self.lazy is not None:
+            yield from self.lazy.lines()
         yield from (f"note: {note}" for note in self.notes)
 
     def _findings(self) -> Iterator[str]:

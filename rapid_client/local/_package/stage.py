@@ -21,6 +21,7 @@ from rapid_client.local._target.strip import find_strip
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rapid_client.local._package.lazy import Laziness
     from rapid_client.local._package.packages import Package
     from rapid_client.local._target.bytecode import Compiler
     from rapid_client.local._target.runtimes import Target
@@ -43,6 +44,7 @@ class Stage:
         notes: What is to be said.
         dropped: How many files were dropped, and their bytes, by kind.
         services: The services of AWS whose models are left; None if all are.
+        lazy: Which imports are lazy; None if that was not looked for.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class Stage:
     notes: list[str] = field(default_factory=list)
     dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
     services: list[str] | None = None
+    lazy: Laziness | None = None
 
     @property
     def owned(self) -> set[str]:

@@ -1,0 +1,273 @@
+"""Profile-guided laziness: which imports a function's events never use, and which of them can wait.
+
+An edge is an import: the importer's name, and the target's as the import system resolves it. An edge is kept
+lazy if no event uses it, if every event's answer, error and log stay as they are, and if it loads when it is
+asked for afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from rapid_client.local._package.compare import everything, reshaped, unexplained, varying
+from rapid_client.local._package.lazy_search import Verdict, search
+from rapid_client.local._target.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from rapid_client.local._package.lazy_search import Edge
+    from rapid_client.local._package.packages import Package
+    from rapid_client.local.function import InvokeResult
+
+    #: Starts the function with an event and with these edges lazy, or noting all imports: what came of it,
+    #: and the recording.
+    Start = Callable[[bytes, Iterable[Edge] | None], tuple[InvokeResult, dict[str, Any]]]
+
+#: The file in the function's root that tells the runtime.
+FILE: Final = "rapid-lazy.json"
+SCHEMA: Final = 1
+#: Runs of the eager function for each event: what varies in three is masked.
+EAGER: Final = 3
+#: Sets of edges that are tried at most; what is undecided by then stays eager.
+MOST_SETS: Final = 40
+#: Megabytes of memory at which a function has a whole CPU (AWS docs: Configure Lambda function memory).
+WHOLE_CPU: Final = 1769
+SMALLEST: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """An edge that is lazy.
+
+    Attributes:
+        importer: The module with the import statement.
+        target: What it imports.
+        ms: Milliseconds that loading it took after the events, the median; what an edge before it has loaded
+            is not counted again.
+    """
+
+    importer: str
+    target: str
+    ms: float
+
+    @property
+    def missed_ms(self) -> float:
+        """What a route that needs it pays in the call, at 128 MB."""
+        return self.ms * WHOLE_CPU / SMALLEST
+
+
+@dataclass(slots=True)
+class Laziness:
+    """What the search has found.
+
+    Attributes:
+        edges: What is lazy.
+        varies: What varies from run to run of the eager function, by the event's name, and was not compared.
+        eager: Edges that no event uses and that stay eager all the same, with the reason.
+        problem: Why nothing is lazy; None if there was no such reason.
+        starts: How often the function was started.
+    """
+
+    edges: list[Saving] = field(default_factory=list)
+    varies: dict[str, list[str]] = field(default_factory=dict)
+    eager: dict[Edge, str] = field(default_factory=dict)
+    problem: str | None = None
+    starts: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield what there is to say to people."""
+        for event, places in self.varies.items():
+            yield f"  {event}: varies when all is eager, and was not compared: {', '.join(places)}"
+        if self.problem is not None:
+            yield f"nothing is lazy: {self.problem}"
+            return
+        total = sum(edge.ms for edge in self.edges)
+        yield (
+            f"lazy: {len(self.edges)} imports that no event uses, {total:.1f} ms of init;"
+            f" {self.starts} starts to find them"
+        )
+        for edge in self.edges:
+            yield (
+                f"  {edge.importer} imports {edge.target}: saves {edge.ms:.1f} ms of init, and a route that"
+                f" needs it pays {edge.missed_ms:.0f} ms in the call at {SMALLEST} MB"
+            )
+        for (importer, target), reason in sorted(self.eager.items()):
+            yield f"  {importer} imports {target}: not used, and not lazy: {reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "edges": [
+                {
+                    "importer": edge.importer,
+                    "target": edge.target,
+                    "ms": round(edge.ms, 2),
+                    "missed_ms_at_128_mb": round(edge.missed_ms, 1),
+                }
+                for edge in self.edges
+            ],
+            "eager": [
+                {"importer": importer, "target": target, "reason": reason}
+                for (importer, target), reason in sorted(self.eager.items())
+            ],
+            "varies": self.varies,
+            "problem": self.problem,
+            "starts": self.starts,
+        }
+
+
+def count_lazy(events: int) -> tuple[int, int]:
+    """Return how often the function is started at least and at most.
+
+    An answer that differs is looked at twice.
+    """
+    return events * (EAGER + 1), events * (EAGER + 1 + 2 * MOST_SETS)
+
+
+class Finder:
+    """Finds what can be lazy.
+
+    Args:
+        start: Starts the function once.
+        events: The events by their names, at least one.
+    """
+
+    def __init__(self, start: Start, events: Mapping[str, bytes]) -> None:
+        self._start, self._events = start, dict(events)
+        self._eager: dict[str, list[dict[str, Any]]] = {}
+        self._found = Laziness()
+        self._ms: dict[Edge, list[float]] = {}
+
+    def find(self) -> Laziness:
+        """Run the eager function, then sets of edges, until what is left is proven.
+
+        Raises:
+            BuildError: If the function cannot be recorded.
+        """
+        candidates = self._run_eager()
+        found = self._found
+        for name, answers in self._eager.items():
+            places = [each.path for each in varying(answers)]
+            if places:
+                found.varies[name] = places
+            shaped = reshaped(answers)
+            if shaped and found.problem is None:
+                found.problem = f"{name}: the eager function's answers vary beyond values: {shaped[0]}"
+        if found.problem is not None:
+            return found
+        done = search(candidates, self._try, MOST_SETS)
+        found.eager = done.refused
+        found.edges = [
+            Saving(importer, target, statistics.median(self._ms[importer, target]))
+            for importer, target in sorted(done.kept)
+        ]
+        found.edges.sort(key=lambda edge: -edge.ms)
+        return found
+
+    def _run_eager(self) -> tuple[frozenset[Edge], frozenset[Edge]]:
+        """Run each event without laziness; return all imports: of ordinary modules, and of suspect ones."""
+        asked: set[Edge] = set()
+        suspects: set[str] = set()
+        for name, event in self._events.items():
+            self._eager[name] = [everything(self._run(event, ())[0]) for _ in range(EAGER)]
+            # One more: what notes all imports puts a name into each module, which some would show.
+            _, recording = self._run(event, None)
+            asked |= {(importer, target) for importer, target in recording.get("asked", ())}
+            suspects |= set(recording.get("suspects", ()))
+        if not asked and self._found.problem is None:
+            self._found.problem = "no import was seen: the function's modules are not loaded as files are"
+        ordinary = frozenset(edge for edge in asked if edge[0] not in suspects)
+        return ordinary, frozenset(asked) - ordinary
+
+    def _try(self, edges: frozenset[Edge]) -> Verdict:
+        """Run all events with these edges lazy, the one that failed last first; stop where one differs."""
+        verdict = Verdict()
+        times: dict[Edge, list[float]] = {}
+        for name, event in list(self._events.items()):
+            result, recording = self._run(event, edges)
+            verdict.add(recording)
+            reason = self._compare(name, event, result)
+            if reason is None and not recording.get("complete"):
+                reason = "what is lazy cannot be loaded afterwards: the process ends, or takes too long"
+            if reason is not None:
+                verdict.broken = f"{name}: {reason}"
+                self._events = {name: event, **self._events}
+                return verdict
+            for importer, target, ms in recording["ms"]:
+                times.setdefault((importer, target), []).append(ms)
+        self._ms = times
+        return verdict
+
+    def _compare(self, name: str, event: bytes, result: InvokeResult) -> str | None:
+        """Return how an answer differs from the eager ones; None if it does not.
+
+        Some things vary seldom, the minute in a log for one: the eager function is asked once more.
+        """
+        after = everything(result)
+        if not unexplained(self._eager[name], after):
+            return None
+        again, _ = self._run(event, ())
+        self._eager[name].append(everything(again))
+        found = unexplained(self._eager[name], after)
+        return str(found[0]) if found else None
+
+    def _run(self, event: bytes, edges: Iterable[Edge] | None) -> tuple[InvokeResult, dict[str, Any]]:
+        self._found.starts += 1
+        return self._start(event, edges)
+
+
+def write_list(root: Path, python: str, edges: Iterable[Saving], packages: Iterable[Package]) -> None:
+    """Write what the runtime reads: the edges, and the versions that they were proven on.
+
+    Args:
+        root: The function's folder.
+        python: The minor version of Python.
+        edges: What is lazy.
+        packages: The packages in *root*.
+
+    Raises:
+        BuildError: If the function has a file of that name already.
+    """
+    path = root / FILE
+    if path.exists():
+        raise BuildError(f"{FILE} is in the source already, and --lazy makes it: remove it from the source")
+    listed: dict[str, list[str]] = {}
+    for edge in edges:
+        listed.setdefault(edge.importer, []).append(edge.target)
+    modules = {name for importer, targets in listed.items() for name in (importer, *targets)}
+    value = {
+        "schema": SCHEMA,
+        "python": python,
+        "distributions": _versions(root, modules, packages),
+        "edges": {importer: sorted(targets) for importer, targets in listed.items()},
+    }
+    path.write_text(json.dumps(value, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+
+
+def _versions(root: Path, modules: Iterable[str], packages: Iterable[Package]) -> dict[str, str]:
+    """Return the versions of the packages that have one of *modules*, by the names in their metadata."""
+    tops = {name.partition(".")[0] for name in modules}
+    found = {}
+    for package in packages:
+        own = {
+            place.partition("/")[0].partition(".")[0]
+            for place in package.files
+            if place.endswith((".py", ".so"))
+        }
+        if own & tops:
+            found[_name(root / package.info / "METADATA") or package.name] = package.version
+    return found
+
+
+def _name(metadata: Path) -> str | None:
+    """Return the name of a distribution as its metadata has it."""
+    try:
+        lines = metadata.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((line[5:].strip() for line in lines if line.startswith("Name:")), None)
