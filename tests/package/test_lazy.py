@@ -74,6 +74,7 @@ def trap(module: str, call: str) -> dict[str, str]:
 
 
 @needs_lazy
+@pytest.mark.slow
 def test_what_no_event_uses_is_lazy(bench: Bench) -> None:
     """An import that any event uses stays eager; the list is the same at each packaging."""
     found = edges(bench, ROUTES, {"route": "save"})
@@ -91,6 +92,7 @@ def test_what_no_event_uses_is_lazy(bench: Bench) -> None:
 
 
 @needs_lazy
+@pytest.mark.slow
 def test_what_varies_is_masked_and_listed(bench: Bench) -> None:
     """The request's id in the log is another in each run: it is named, and the log is compared but for it."""
     bench.function(ROUTES)
@@ -102,6 +104,7 @@ def test_what_varies_is_masked_and_listed(bench: Bench) -> None:
 
 
 @needs_lazy
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "call"),
     [
@@ -129,6 +132,7 @@ def test_what_breaks_stays_eager(bench: Bench, module: str, call: str) -> None:
 
 
 @needs_lazy
+@pytest.mark.slow
 def test_a_module_that_answers_for_names(bench: Bench) -> None:
     """A module's `__getattr__` is asked when a lazy import of a name is used: what works stays as it is."""
     module = "import inner\ndef __getattr__(name):\n    return {'lost': 4}[name]"
@@ -137,19 +141,42 @@ def test_a_module_that_answers_for_names(bench: Bench) -> None:
 
 
 @needs_lazy
+@pytest.mark.slow
 def test_errors_and_tracebacks_stay(bench: Bench) -> None:
     """An event that fails is compared, too, with its traceback and its line in the log."""
-    files = {
-        **trap("import inner\ndef fail():\n    return inner.X / 0", "trap.fail()"),
-    }
+    files = trap("import inner\ndef fail():\n    return inner.X / 0", "trap.fail()")
+    files["app.py"] = files["app.py"].replace("return", "return 1 if event else")
     bench.function(files)
-    said = bench.package(*lazy({}))
+    said = bench.package(*lazy({}, {"good": 1}))
     assert listed(bench)["edges"]["app"] == ["unused"]
-    assert said["trial"]["events"][0]["same"] is None
     assert "trap" not in listed(bench)["edges"]
+    assert said["lazy"]["failing"] == ["{}"]
+
+    said = bench.package(*lazy({}))
+    assert said["lazy"]["problem"].startswith("no event succeeds")
+    assert "rapid-lazy.json" not in bench.contents()
 
 
 @needs_lazy
+@pytest.mark.slow
+def test_what_is_loaded_later_is_not_in_the_list(bench: Bench) -> None:
+    """A package that breaks when its own imports are lazy is loaded as it is by a route that was missed."""
+    bench.function(
+        {
+            "app.py": "import fragile\n\ndef handler(event, _):\n    return fragile.X if event else 0\n",
+            "fragile/__init__.py": "from fragile import names\nimport fragile.register\nX = names.k['x']\n",
+            "fragile/names.py": "k = {}\n",
+            "fragile/register.py": "from fragile import names\nnames.k['x'] = 1\n",
+        }
+    )
+    said = bench.package(*lazy({}))
+    assert listed(bench)["edges"]["app"] == ["fragile"]
+    assert "fragile" not in listed(bench)["edges"]
+    assert said["lazy"]["eager"] == []
+
+
+@needs_lazy
+@pytest.mark.slow
 def test_answers_that_vary_in_shape(bench: Bench) -> None:
     """A function that does not answer itself proves nothing: nothing is lazy, and that is said."""
     code = "import os, unused\n\ndef handler(event, context):\n    return list(range(os.getpid() % 50))\n"
@@ -161,6 +188,7 @@ def test_answers_that_vary_in_shape(bench: Bench) -> None:
 
 
 @needs_lazy
+@pytest.mark.slow
 def test_versions_of_distributions(bench: Bench) -> None:
     """The list has the versions of the packages it is about, by the names that their metadata have."""
     files = {
@@ -173,6 +201,7 @@ def test_versions_of_distributions(bench: Bench) -> None:
 
 
 @needs_lazy
+@pytest.mark.slow
 def test_a_list_in_the_source_is_refused(bench: Bench) -> None:
     """Two lists cannot both be right."""
     bench.function({**ROUTES, "rapid-lazy.json": "{}"})

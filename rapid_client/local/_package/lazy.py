@@ -69,6 +69,7 @@ class Laziness:
         edges: What is lazy.
         varies: What varies from run to run of the eager function, by the event's name, and was not compared.
         eager: Edges that no event uses and that stay eager all the same, with the reason.
+        failing: Events that fail when all is eager: the imports that they would have used are not known.
         problem: Why nothing is lazy; None if there was no such reason.
         starts: How often the function was started.
     """
@@ -76,6 +77,7 @@ class Laziness:
     edges: list[Saving] = field(default_factory=list)
     varies: dict[str, list[str]] = field(default_factory=dict)
     eager: dict[Edge, str] = field(default_factory=dict)
+    failing: list[str] = field(default_factory=list)
     problem: str | None = None
     starts: int = 0
 
@@ -83,6 +85,8 @@ class Laziness:
         """Yield what there is to say to people."""
         for event, places in self.varies.items():
             yield f"  {event}: varies when all is eager, and was not compared: {', '.join(places)}"
+        for event in self.failing:
+            yield f"  {event}: fails when all is eager, and does not show which imports it would have used"
         if self.problem is not None:
             yield f"nothing is lazy: {self.problem}"
             return
@@ -116,6 +120,7 @@ class Laziness:
                 for (importer, target), reason in sorted(self.eager.items())
             ],
             "varies": self.varies,
+            "failing": self.failing,
             "problem": self.problem,
             "starts": self.starts,
         }
@@ -155,9 +160,13 @@ class Finder:
             places = [each.path for each in varying(answers)]
             if places:
                 found.varies[name] = places
+            if any(answer["status"] != "response" for answer in answers):
+                found.failing.append(name)
             shaped = reshaped(answers)
             if shaped and found.problem is None:
                 found.problem = f"{name}: the eager function's answers vary beyond values: {shaped[0]}"
+        if found.problem is None and len(found.failing) == len(self._events):
+            found.problem = "no event succeeds, and what fails does not show which imports it would have used"
         if found.problem is not None:
             return found
         done = search(candidates, self._try, MOST_SETS)
