@@ -60,7 +60,7 @@ def targets(result: Mapping[str, Any]) -> list[Ratio]:
     for one, other, function, limit in wanted:
         value = ratio(times, one, other, function)
         if value is not None:
-            found.append(Ratio(f"{function or 'all functions'}: {one} / {other}", value, limit))
+            found.append(Ratio(f"{function or f'{len(times)} functions'}: {one} / {other}", value, limit))
     if result.get("size"):
         size = result["size"]
         value = round(size["packaged"]["zipped"] / size["pip"]["zipped"], 3)
