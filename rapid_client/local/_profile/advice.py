@@ -126,6 +126,8 @@ def _bound(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 def _read(node: ast.AST, ran: set[int]) -> Iterator[str]:
     """Yield the names that are read in code that has run; decorators and defaults run with the module."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # a docstring may say what it likes
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
         yield node.id
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
