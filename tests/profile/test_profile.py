@@ -321,6 +321,19 @@ def test_work_of_module_bodies_and_what_they_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is of 3.12")
+def test_a_loop_of_a_module_body_is_not_noted_round_by_round(tmp_path: Path) -> None:
+    """The loop's time is on its lines, and what follows has its own."""
+    (tmp_path / "app.py").write_text(
+        "total = 0\nfor number in range(400_000):\n    total += number\nafter = sum(range(3_000_000))\n"
+        "def handler(event, context):\n    return total + after\n"
+    )
+    lines = {line["line"]: line for line in profile(tmp_path)["lines"] if line["file"].endswith("app.py")}
+    assert {2, 3} & set(lines)
+    assert lines[4]["text"].startswith("after")
+
+
+@pytest.mark.slow
 def test_a_failing_init_shows_what_was_recorded(tmp_path: Path) -> None:
     """The document has the imports up to the failure, and the error; the exit code is 1."""
     (tmp_path / "app.py").write_text("import decimal\nraise RuntimeError('no\\nway')\n")

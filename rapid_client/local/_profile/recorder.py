@@ -29,6 +29,9 @@ LOOKED_AT: Final = 4
 HIDDEN: Final = "<frozen importlib._bootstrap>"
 #: Lines of module bodies that take less, in nanoseconds, are left out.
 LEAST_LINE: Final = 300_000
+#: So often a line is noted at most: being told of each round of a loop would cost more than the loop. Its
+#: later rounds count for the line of it that was noted last.
+MOST_ROUNDS: Final = 20
 #: What is noted of what a module does when it is imported: its name, by the audit event.
 OPENINGS: Final = {
     "socket.connect": "connection",
@@ -55,15 +58,18 @@ class Lines:
         if monitoring is None or monitoring.get_tool(monitoring.PROFILER_ID) is not None:
             return
         self.usable = True
-        clock = time.monotonic_ns
+        clock, disable = time.monotonic_ns, monitoring.DISABLE
         monitoring.use_tool_id(monitoring.PROFILER_ID, "rapid profile")
 
-        def begins(code: CodeType, line: int) -> None:
+        def begins(code: CodeType, line: int) -> object:
             now, state = clock(), self.by_code.get(code)
-            if state is not None:
-                self._end_line(state, now)
-                state[0] = line
-                state[1] = state[2] = clock()
+            if state is None:
+                return disable
+            self._end_line(state, now)
+            rounds = state[3][line][3] if line in state[3] else 0
+            state[0] = line
+            state[1] = state[2] = clock()
+            return disable if rounds >= MOST_ROUNDS else None
 
         monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.LINE, begins)
 
@@ -87,14 +93,15 @@ class Lines:
     def _end_line(self, state: list[Any], now: int) -> None:
         line, own_since, since, lines = state
         if line:
-            entry = lines.setdefault(line, [0, 0, since])
+            entry = lines.setdefault(line, [0, 0, since, 0])
             entry[0] += now - own_since
             entry[1] += now - since
+            entry[3] += 1
 
     def listed(self) -> list[tuple[int, int, int, int, int]]:
         """Return record, line, and nanoseconds without and with imports, and when it first began."""
         return [
-            (index, line, *entry)
+            (index, line, *entry[:3])
             for index, state in self.by_record.items()
             for line, entry in state[3].items()
             if entry[0] >= LEAST_LINE
