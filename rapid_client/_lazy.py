@@ -33,9 +33,15 @@ FILE: Final = "rapid-lazy.json"
 SCHEMA: Final = 1
 #: Of the standard library these do more than define names: they set up a terminal, patch, trace, or look
 #: at what is loaded. 32 of 32 functions are right without them, 8,372 modules load (docs/cold-start.md).
-EAGER: Final = frozenset(
-    {"readline", "unittest", "doctest", "site", "encodings", "faulthandler", "tracemalloc"}
-)
+ACTIVE: Final = {"readline", "unittest", "doctest", "site", "encodings", "faulthandler", "tracemalloc"}
+#: These are not there on Linux, or often left out: who imports them in a `with suppress(ImportError):`,
+#: where an import would wait, wants to know at once.
+ABSENT: Final = {
+    *("msvcrt", "nt", "winreg", "winsound", "_msi", "_overlapped", "_scproxy", "_winapi", "_wmi"),
+    *("curses", "_curses", "_curses_panel", "dbm", "_dbm", "_gdbm"),
+    *("idlelib", "tkinter", "_tkinter", "turtle", "turtledemo"),
+}
+EAGER: Final = frozenset(ACTIVE | ABSENT)
 #: What a module's code mentions that looks into a namespace, where a lazy name is not what it seems.
 LOOKS_INSIDE: Final = frozenset({"globals", "locals", "vars", "exec", "eval", "__getattr__"})
 
@@ -44,24 +50,25 @@ class StaleError(Exception):
     """The list is not for what is installed; the message says what differs."""
 
 
-def install(environment: Environment, data: bytes | None) -> None:
+def install(environment: Environment, path: str | None) -> None:
     """Make imports lazy from now on; modules that are loaded already stay as they are.
 
     What cannot be done is said in one line of the log, at level WARN, and all imports are eager.
 
     Args:
         environment: Its switch decides on the rule, its task root and ``sys.path`` on the versions.
-        data: What the package's list holds; None if there is none.
+        path: The package's list; None if there is none.
     """
     safe = environment.switches.lazy_imports == "safe"
     if not SUPPORTED:
         version = "{}.{}".format(*sys.version_info)
-        warn(environment, f"RAPID_LAZY_IMPORTS='safe' needs Python 3.15 or newer, and this is {version}")
+        why = f"RAPID_LAZY_IMPORTS='safe' needs Python 3.15 or newer, and this is {version}"
+        warn(environment, f"{why}: all imports load at once, as ever; unset it, or use Python 3.15")
         return
     edges: Mapping[str, frozenset[str]] = {}
-    if data is not None:
+    if path is not None:
         try:
-            edges = read_edges(data, (environment.config.task_root or posix.getcwd(), *sys.path))
+            edges = read_edges(path, (environment.config.task_root or posix.getcwd(), *sys.path))
         except StaleError as exc:
             warn(environment, f"the imports that {FILE} lists are not lazy: {exc}")
     if safe or edges:
@@ -75,18 +82,19 @@ def warn(environment: Environment, message: str) -> None:
     write(environment, f"rapid_client: {message}")
 
 
-def read_edges(data: bytes, folders: Sequence[str]) -> dict[str, frozenset[str]]:
+def read_edges(path: str, folders: Sequence[str]) -> dict[str, frozenset[str]]:
     """Return which imports can wait: the targets by the module that imports them.
 
     Args:
-        data: The list.
+        path: The list.
         folders: Where the packages' metadata are looked for.
 
     Raises:
         StaleError: If the list is none, or not for this Python and these packages.
     """
     try:
-        content: Any = make_scan()(str(data, "utf-8").strip(), 0)[0]
+        with open(path, encoding="utf-8") as file:
+            content: Any = make_scan()(file.read().strip(), 0)[0]
         schema, python = content["schema"], content["python"]
         edges = {name: frozenset(targets) for name, targets in content["edges"].items()}
         wanted = {_normal(name): version for name, version in content["distributions"].items()}

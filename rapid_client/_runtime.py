@@ -212,23 +212,21 @@ def defer_imports(environment: Environment) -> None:
     config, choice = environment.config, environment.switches.lazy_imports
     if choice == "off" or not config.on_demand:
         return
-    data = None
-    if HAS_LAZY_IMPORTS:
-        data = read_file(f"{config.task_root or '.'}/rapid-lazy.json")
-    if data is not None or choice == "safe":
+    path = f"{config.task_root or '.'}/rapid-lazy.json"
+    listed = HAS_LAZY_IMPORTS and exists(path)
+    if listed or choice == "safe":
         from rapid_client._lazy import install  # deferred: a list, or the rule
 
-        install(environment, data)
+        install(environment, path if listed else None)
 
 
-def read_file(path: str) -> bytes | None:
-    """Return what a file holds; None if there is none, which takes one system call."""
+def exists(path: str) -> bool:
+    """Say whether there is such a file, in one system call; its reader says what is wrong with it."""
     try:
-        file = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        posix.stat(path)
     except OSError:
-        return None
-    with open(file, "rb") as stream:
-        return stream.read()
+        return False
+    return True
 
 
 def check_switches(config: Config) -> Switches:

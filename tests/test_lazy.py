@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import py_compile
 import sys
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
@@ -231,6 +232,64 @@ def test_a_list_that_does_not_match(function: Starter, content: dict[str, Any], 
     assert runtime.call(NAMES) == NAMES
     (line,) = warnings(runtime)
     assert f"rapid_client: the imports that rapid-lazy.json lists are not lazy: {why}" in line
+
+
+@needs_lazy
+def test_a_list_that_cannot_be_opened(function: Starter) -> None:
+    """A folder in its place is a line of the log, and no reason for init to fail."""
+    (function.write("", "unused.py") / "rapid-lazy.json").mkdir()
+    runtime = function(HANDLER)
+
+    assert runtime.call(NAMES) == NAMES
+    (line,) = warnings(runtime)
+    assert "it cannot be read (IsADirectoryError: " in line
+
+
+@needs_lazy
+@pytest.mark.parametrize("name", ["winreg", "msvcrt"])
+def test_the_rule_lets_a_module_of_another_system_fail_at_once(function: Starter, name: str) -> None:
+    """Who suppresses the error goes on without it, as before."""
+    source = (
+        f"from contextlib import suppress\n{name} = None\nwith suppress(ImportError):\n    import {name}\n"
+    )
+    source += f"HERE = {name} is not None\ndef handler(event, context):\n    return HERE\n"
+
+    assert function(source, RAPID_LAZY_IMPORTS="safe").call() is False
+
+
+@needs_lazy
+def test_what_fails_fails_again(function: Starter) -> None:
+    """Each invocation that needs the name tries again; whatever was raised, the log has the import's line."""
+    listed(function, {"app": ["broken"]})
+    function.write("raise ValueError('boom')\n", "broken.py")
+    runtime = function("import broken\ndef handler(event, context):\n    return broken.VALUE\n")
+
+    assert [runtime.fail()["errorType"] for _ in range(2)] == ["ValueError"] * 2
+    log = runtime.stdout.replace("\xa0", " ")
+    assert log.count("    import broken") == 2
+    assert log.count("RAPID_LAZY_IMPORTS=off") == 2
+
+
+@needs_lazy
+def test_bytecode_without_a_source_and_trusted_bytecode(function: Starter) -> None:
+    """Other loaders of Python code hand out lists as well."""
+    listed(function, {"only": ["colorsys"]})
+    folder = function.write("import colorsys\n", "only.py")
+    source = "import only, sys\ndef handler(event, context):\n    return 'colorsys' in sys.modules\n"
+    assert function(source, RAPID_TRUST_PYC="1").call() is False
+
+    py_compile.compile(str(folder / "only.py"), str(folder / "only.pyc"), doraise=True)
+    (folder / "only.py").unlink()
+    assert function(source).call() is False
+
+
+@needs_lazy
+def test_imports_in_functions_are_as_ever(function: Starter) -> None:
+    """Only those of a module's own level wait."""
+    listed(function, {"app": ["colorsys"]})
+    source = "import sys\ndef handler(event, context):\n    import colorsys\n"
+
+    assert function(source + "    return 'colorsys' in sys.modules\n").call() is True
 
 
 @needs_lazy
