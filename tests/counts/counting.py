@@ -90,16 +90,21 @@ class Trace:
             self.read[file[1]] += int(file[2])
 
 
-def start(laboratory: Laboratory) -> dict[str, Count]:
+def start(laboratory: Laboratory, **variables: str) -> dict[str, Count]:
     """Count what `bootstrap` takes until it asks for its first event, less what Python itself takes.
 
     Python itself is ``python -S`` with an empty script, since ``-c`` imports `linecache` on 3.13.
+
+    Args:
+        laboratory: Where it runs.
+        **variables: More environment variables.
     """
     strace = [tool("strace", "-o", os.devnull), "-f", "-qq", "-y", "-s", "512", "-o"]
     laboratory.write(SHOW)
     script, full, bare = (laboratory.folder / name for name in (SCRIPT, "trace", "trace-bare"))
     script.write_text(NOTHING)
-    modules = json.loads(laboratory.run([*strace, str(full), *laboratory.bootstrap], [("16", 1)]))
+    traced = [*strace, str(full), *laboratory.bootstrap]
+    modules = json.loads(laboratory.run(traced, [("16", 1)], **variables))
     command = [*strace, str(bare), *SHELL, str(laboratory.python), "-S", str(script)]
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, cwd=laboratory.task, env=laboratory.environ

@@ -17,6 +17,7 @@ from tests.counts.laboratory import TRIVIAL, Laboratory
 if TYPE_CHECKING:
     from tests.counts.counting import Count
 
+MEMORY: Final = ("brk", "mmap", "munmap")
 FOUR: Final = ["sendto", "recvfrom", "sendto", "recvfrom"]
 
 
@@ -78,6 +79,20 @@ def test_modules_more_are_named(laboratory: Laboratory) -> None:
     assert "\n    rapid_client._more: 0 -> 1\n    rapid_client._most: 0 -> 1\n" in found
     assert f"\n    opt/rapid_client/__pycache__/_more.{sys.implementation.cache_tag}.pyc: 0 -> 1\n" in found
     assert "\n    getpgid: 0 -> 80\n" in found
+
+
+def test_hints_cost_nothing_where_nothing_is_compiled(laboratory: Laboratory) -> None:
+    """They take no module, file, byte or system call, but for those that ask the kernel for memory."""
+    counted = [counting.start(laboratory), counting.start(laboratory, RAPID_HINTS="0")]
+
+    with_hints, without = (
+        {
+            what: {name: n for name, n in count.parts.items() if name not in MEMORY}
+            for what, count in each.items()
+        }
+        for each in counted
+    )
+    assert with_hints == without
 
 
 # Against what was recorded...
