@@ -467,13 +467,16 @@ def _missing(error: BaseException) -> str | None:
 def _lazy(error: BaseException) -> str | None:
     """Return what to do where a lazy import failed once its name was used: CPython says so as the cause."""
     cause = _own(error, "__cause__")
-    ours = "rapid_client._lazy" in sys.modules
-    if not ours or not isinstance(cause, ImportError) or not text_of(cause).startswith("lazy import of "):
+    if not isinstance(cause, ImportError) or not text_of(cause).startswith("lazy import of "):
         return None
-    return (
-        "this import waited until its name was used; package the function again with an event that takes this"
-        " route (rapid package --lazy --event FILE), or set RAPID_LAZY_IMPORTS=off"
-    )
+    trace = _own(cause, "__traceback__")
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    # Where the import stands: the module may have been made lazy by us, or by its author.
+    waits = trace and trace.tb_frame.f_globals.get("__lazy_modules__")
+    if type(waits).__module__ != "rapid_client._lazy":
+        return None
+    return f"this import waited until its name was used; {waits.remedy}"
 
 
 def _own(error: BaseException, name: str) -> Any:

@@ -65,7 +65,7 @@ def install(environment: Environment, path: str | None) -> None:
         why = f"RAPID_LAZY_IMPORTS='safe' needs Python 3.15 or newer, and this is {version}"
         warn(environment, f"{why}: all imports load at once, as ever; unset it, or use Python 3.15")
         return
-    edges: Mapping[str, frozenset[str]] = {}
+    edges: Mapping[str, Listed] = {}
     if path is not None:
         try:
             edges = read_edges(path, (environment.config.task_root or posix.getcwd(), *sys.path))
@@ -82,7 +82,7 @@ def warn(environment: Environment, message: str) -> None:
     write(environment, f"rapid_client: {message}")
 
 
-def read_edges(path: str, folders: Sequence[str]) -> dict[str, frozenset[str]]:
+def read_edges(path: str, folders: Sequence[str]) -> dict[str, Listed]:
     """Return which imports can wait: the targets by the module that imports them.
 
     Args:
@@ -96,7 +96,7 @@ def read_edges(path: str, folders: Sequence[str]) -> dict[str, frozenset[str]]:
         with open(path, encoding="utf-8") as file:
             content: Any = make_scan()(file.read().strip(), 0)[0]
         schema, python = content["schema"], content["python"]
-        edges = {name: frozenset(targets) for name, targets in content["edges"].items()}
+        edges = {name: Listed(targets) for name, targets in content["edges"].items()}
         wanted = {_normal(name): version for name, version in content["distributions"].items()}
     except Exception as exc:  # whatever else a file may hold
         reason = f"{type(exc).__name__}: {exc}"
@@ -139,14 +139,26 @@ def _normal(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
 
 
-def _by_rule(edges: Mapping[str, frozenset[str]]) -> Callable[[str], Container[str] | None]:
+def _by_rule(edges: Mapping[str, Listed]) -> Callable[[str], Container[str] | None]:
     """Return what chooses by `Rule`, and by the list besides."""
 
     def choose(importer: str) -> Container[str] | None:
         own = importer.partition(".")[0] == rapid_client.__name__
-        return None if own else Rule(edges.get(importer, frozenset()))
+        return None if own else Rule(edges.get(importer, Listed()))
 
     return choose
+
+
+class Listed(frozenset[str]):
+    """Of one module's imports: those that the package's list names."""
+
+    __slots__ = ()
+
+    #: What to do where one of them fails.
+    remedy = (
+        "package the function again with an event that takes this route (rapid package --lazy --event FILE),"
+        " or set RAPID_LAZY_IMPORTS=off"
+    )
 
 
 class Rule:
@@ -158,7 +170,10 @@ class Rule:
 
     __slots__ = ("_applies", "_listed")
 
-    def __init__(self, listed: frozenset[str]) -> None:
+    #: What to do where one of them fails.
+    remedy = "set RAPID_LAZY_IMPORTS=package, or RAPID_LAZY_IMPORTS=off"
+
+    def __init__(self, listed: Listed) -> None:
         self._listed = listed
         self._applies: bool | None = None
 

@@ -198,6 +198,23 @@ def test_a_name_that_cannot_be_had(function: Starter) -> None:
 
 
 @needs_lazy
+@pytest.mark.parametrize(("value", "remedy"), [("safe", "RAPID_LAZY_IMPORTS=package"), ("package", "")])
+def test_a_name_that_nothing_of_ours_made_wait(function: Starter, value: str, remedy: str) -> None:
+    """The rule has a remedy of its own; an author's own `lazy import` has none of ours."""
+    keyword = {"safe": "", "package": "lazy "}[value]
+    listed(function, {"other": ["colorsys"]})
+    function.write(
+        f"{keyword}from colorsys import no_such_name\ndef use():\n    return no_such_name\n",
+        "dep/__init__.py",
+    )
+    runtime = function(HANDLER, RAPID_LAZY_IMPORTS=value)
+
+    assert runtime.fail("use")["errorType"] == "ImportError"
+    assert remedy in runtime.stdout
+    assert "rapid package --lazy" not in runtime.stdout
+
+
+@needs_lazy
 def test_versions_that_match(function: Starter) -> None:
     """Names of packages are compared as the package index does it."""
     installed(function, "Two_Words-1.5.dist-info")

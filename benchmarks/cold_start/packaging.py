@@ -76,12 +76,15 @@ def package(function: Function, how: How) -> Packaged:
         links = wheels(function, how.python)
     except BuildError as exc:
         return Packaged(function.name, problem=exc.message)
-    events = [f"--event={function.folder / name}" for name in function.events(*how.kinds)]
+    proof = [f"--event={function.folder / name}" for name in function.events(*how.kinds)]
+    proof += ["--handler", "app.handler", "--runs", "1", *how.options]
+    if function.fails:  # what does not start is not packaged with events, and proves nothing
+        proof = []
     command = [
         *(sys.executable, "-m", "rapid_client.local.cli", "package", str(function.folder), "--json"),
-        *("--runtime", RUNTIME, "--arch", ARCH, "--python", how.python, "--handler", "app.handler"),
+        *("--runtime", RUNTIME, "--arch", ARCH, "--python", how.python),
         *("--requirements", str(function.requirements), "--out", str(how.out / f"{function.name}.zip")),
-        *(*events, "--runs", "1", *how.options),
+        *proof,
     ]
     path = os.pathsep.join(filter(None, (how.search, os.environ.get("PATH", os.defpath))))
     environ = {**os.environ, "PATH": path, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(links)}

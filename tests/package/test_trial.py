@@ -119,6 +119,17 @@ def test_events_that_fail_prove_nothing(shop: Bench) -> None:
     assert "no cold start was measured: no event succeeds" in done.stderr
 
 
+def test_a_function_that_does_not_start_is_refused(shop: Bench) -> None:
+    """A forgotten requirement, for one: the zip would not work on Lambda either. An older one is removed."""
+    (shop.folder / "out.zip").write_bytes(b"older")
+    line = shop.refused(*trial("{}", '{"a": 1}'), lines=2)
+
+    assert "app.handler will be started" in line
+    assert "rapid: the function answers no event, before it is packaged already, and out.zip was not" in line
+    assert "{}: init-error: " in line
+    assert "No module named 'shop'" in line
+
+
 def test_what_does_not_run_here_is_said(shop: Bench) -> None:
     """Binaries for another architecture are packaged, and one line says that nothing was run."""
     arch, machine = ("x86_64", "x86_64") if platform.machine() != "x86_64" else ("arm64", "aarch64")

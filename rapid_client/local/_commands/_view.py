@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rapid_client.local.function import InvokeResult
+
+
+#: Columns of what is shown where no terminal says how many it has.
+PIPED: Final = 120
 
 
 class LogView:
@@ -48,7 +53,10 @@ class LogView:
 
 def console() -> Console:
     """Return a console on stderr."""
-    return Console(stderr=True, highlight=False)
+    screen = Console(stderr=True, highlight=False)
+    if not screen.is_terminal and "COLUMNS" not in os.environ:
+        screen.width = PIPED
+    return screen
 
 
 class ProgressBar:

@@ -111,6 +111,7 @@ def build(order: Order, announce: Callable[[str], None]) -> Report:
             if LAZY in trees:
                 report.steps.append(Measured(LAZY, *_size(stage.root)))
             _refuse_differences(order, report.outcome)
+            _refuse_dead(order, report.outcome)
         report.dropped, report.services, report.notes = stage.dropped, stage.services, stage.notes
         report.lazy = stage.lazy
         _write(order, stage, report)
@@ -250,6 +251,18 @@ def _refuse_differences(order: Order, outcome: Outcome | None) -> None:
         more = len(verdict.lines) - SHOWN
         lines += [f"  {verdict.event}: and {more} more"] if more > 0 else []
     raise DiffersError("\n".join(lines))
+
+
+def _refuse_dead(order: Order, outcome: Outcome | None) -> None:
+    """Refuse a function that answers no event at all: it would not do so on Lambda either."""
+    if outcome is None or any(verdict.answered for verdict in outcome.verdicts):
+        return
+    order.out.unlink(missing_ok=True)
+    verdict = outcome.verdicts[0]
+    raise BuildError(
+        f"the function answers no event, before it is packaged already, and {order.out} was not written:"
+        f" {verdict.event}: {' '.join(verdict.lines)}"
+    )
 
 
 def _write(order: Order, stage: Stage, report: Report) -> None:

@@ -25,6 +25,8 @@ SECOND_LOOK: Final = 3
 #: How the runtime says that the handler is not there; or that a module is not, the handler's own or another.
 NO_HANDLER: Final = frozenset({"Runtime.HandlerNotFound", "Runtime.MalformedHandlerName"})
 NO_MODULE: Final = "Runtime.ImportModuleError"
+#: How an invocation ends that the handler has answered.
+ANSWERED: Final = frozenset({"response", "error"})
 #: Characters of a failed event's answer that are shown.
 SHOWN: Final = 200
 
@@ -38,12 +40,14 @@ class Verdict:
         same: Whether the answers are the same; None where the original fails, and nothing is proved.
         varies: The places where answers of the original vary, which were not compared.
         lines: What differs, or how the original fails.
+        answered: Whether the original's handler has answered, if only by an error.
     """
 
     event: str
     same: bool | None
     varies: list[str]
     lines: list[str]
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,8 @@ class Trial:
             return Verdict(name, same=False, varies=varies, lines=_difference(found[0], after[0]))
         if not good:
             bad = next(result for result in before if not result.ok)
-            return Verdict(name, same=None, varies=varies, lines=[f"{bad.status}: {_short(bad)}"])
+            answered = any(result.status in ANSWERED for result in before)
+            return Verdict(name, None, varies, [f"{bad.status}: {_short(bad)}"], answered)
         return Verdict(name, same=True, varies=varies, lines=[])
 
     def _measure(self, event: bytes, times: int) -> None:

@@ -62,6 +62,8 @@ def _times(report: Report, before: str, after: str) -> tuple[str, str]:
     shown = f"{new.median:.1f} ({new.least:.1f} to {new.most:.1f})"
     if before == after:
         return shown, ""
+    if new.least == new.most:  # one run: no spread is known
+        return shown, ""
     apart = new.most < old.least or old.most < new.least
     return shown, f"{old.median - new.median:.1f}" if apart else IN_SPREAD
 

@@ -166,7 +166,11 @@ def _rows(a: dict[str, tuple[float, float]], b: dict[str, tuple[float, float]]) 
 def show(comparison: Comparison, screen: Console) -> None:
     """Print the comparison to *screen*."""
     for letter, name, side in _listed(comparison):
-        screen.print(f"{letter}: {name}, {side.python}; {recorder_cost(side)}", markup=False)
+        screen.print(
+            f"{letter}: {name}, {side.python}; {recorder_cost(side)}",
+            markup=False,
+            soft_wrap=not screen.is_terminal,
+        )
     table = Table(box=None, pad_edge=False)
     table.add_column("ms", no_wrap=True, overflow="ellipsis", max_width=40)
     for name in ("A", "B", "B - A", "spread"):
@@ -176,10 +180,10 @@ def show(comparison: Comparison, screen: Console) -> None:
     for row in _worth(comparison):
         table.add_row(Text(f"  {row.name}"), *row.cells)
     screen.print(table)
-    screen.print(RULE, markup=False)
+    screen.print(RULE, markup=False, soft_wrap=not screen.is_terminal)
     for letter, _, side in _listed(comparison):
         for notice in side.notices:
-            screen.print(f"note on {letter}: {notice}", markup=False)
+            screen.print(f"note on {letter}: {notice}", markup=False, soft_wrap=not screen.is_terminal)
 
 
 def render(comparison: Comparison) -> str:

@@ -30,7 +30,7 @@ RULE: Final = (
 
 def show(profile: Profile, advice: list[Advice], screen: Console) -> None:
     """Print the profile to *screen*."""
-    screen.print(_head(profile), markup=False)
+    screen.print(_head(profile), markup=False, soft_wrap=not screen.is_terminal)
     roomy = screen.width >= ROOMY
     table = _table(roomy)
     scale = profile.total_ms, WIDTH if roomy else NARROW
@@ -49,11 +49,11 @@ def show(profile: Profile, advice: list[Advice], screen: Console) -> None:
         table.add_row(name, place, *times, *size, item.pyc or "-", used(item), by)
     screen.print(table)
     for line in (*opened(profile), RULE):
-        screen.print(line, markup=False)
+        screen.print(line, markup=False, soft_wrap=not screen.is_terminal)
     for tip in advice:
-        screen.print(f"* {sentence(tip)}", markup=False)
+        screen.print(f"* {sentence(tip)}", markup=False, soft_wrap=not screen.is_terminal)
     for notice in profile.notices:
-        screen.print(f"note: {notice}", markup=False)
+        screen.print(f"note: {notice}", markup=False, soft_wrap=not screen.is_terminal)
 
 
 def _table(roomy: bool) -> Table:
