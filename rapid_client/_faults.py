@@ -472,11 +472,14 @@ def _lazy(error: BaseException) -> str | None:
     trace = _own(cause, "__traceback__")
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    # Where the import stands: the module may have been made lazy by us, or by its author.
-    waits = trace and trace.tb_frame.f_globals.get("__lazy_modules__")
-    if type(waits).__module__ != "rapid_client._lazy":
-        return None
-    return f"this import waited until its name was used; {waits.remedy}"
+    # The module with the import, which we have made lazy, or its author; the frame itself is a made-up one.
+    path = trace and trace.tb_frame.f_code.co_filename
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", {})
+        waits: Any = names.get("__lazy_modules__")
+        if type(waits).__module__ == "rapid_client._lazy" and names.get("__file__") == path:
+            return f"this import waited until its name was used; {waits.remedy}"
+    return None
 
 
 def _own(error: BaseException, name: str) -> Any:
