@@ -93,6 +93,20 @@ def test_what_no_event_uses_is_lazy(bench: Bench) -> None:
 
 @needs_lazy
 @pytest.mark.slow
+def test_a_statement_of_which_a_part_is_used(bench: Bench) -> None:
+    """It is one import, and eager; what the other modules of it import can wait all the same."""
+    files = {
+        "app.py": "from routes import save, report\ndef handler(event, context):\n    return save.run()\n",
+        "routes/__init__.py": "",
+        "routes/save.py": "def run():\n    return 1\n",
+        "routes/report.py": "import heavy\n\ndef run():\n    return heavy.X\n",
+        "heavy.py": "X = 1\n",
+    }
+    assert edges(bench, files) == {"routes.report": ["heavy"]}
+
+
+@needs_lazy
+@pytest.mark.slow
 def test_what_varies_is_masked_and_listed(bench: Bench) -> None:
     """The request's id in the log is another in each run: it is named, and the log is compared but for it."""
     bench.function(ROUTES)
