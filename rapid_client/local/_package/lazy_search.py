@@ -107,8 +107,8 @@ class _Search:
             self.found.refused |= verdict.failed
             gone = verdict.used | verdict.failed.keys()
             if verdict.broken is None and edges.isdisjoint(gone):
-                # Idle, or in a module that no event imports any more. Not before nothing else changes: as soon
-                # as what is used is eager, modules come back whose imports were not asked for.
+                # Idle, or in a module that no event imports any more. Not before nothing else changes: once
+                # what is used is eager, modules come back whose imports were not asked for.
                 gone = edges - verdict.left
             if edges.isdisjoint(gone):
                 if verdict.broken is None:
