@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rapid_client.local._package.compare import everything, reshaped, unexplained, varying
 from rapid_client.local._package.lazy_search import Verdict, search
+from rapid_client.local._share import in_call
 from rapid_client.local._target.errors import BuildError
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ SCHEMA: Final = 1
 EAGER: Final = 3
 #: Sets of edges that are tried at most; what is undecided by then stays eager.
 MOST_SETS: Final = 40
-#: Megabytes of memory at which a function has a whole CPU (AWS docs: Configure Lambda function memory).
-WHOLE_CPU: Final = 1769
+#: The memory size, in MB, that a missed route's price is said for.
 SMALLEST: Final = 128
 
 
@@ -58,7 +58,7 @@ class Saving:
     @property
     def missed_ms(self) -> float:
         """What a route that needs it pays in the call, at 128 MB."""
-        return self.ms * WHOLE_CPU / SMALLEST
+        return in_call(self.ms, SMALLEST)
 
 
 @dataclass(slots=True)

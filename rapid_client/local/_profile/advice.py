@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rapid_client.local._share import SIZES, in_call
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rapid_client.local._profile.model import Import, Profile
 
-#: Memory sizes that advice names; at 1,769 MB a function has one CPU, below its share (AWS docs: Configure
-#: Lambda function memory).
-SIZES: Final = (128, 512, 1769)
-FULL_CPU: Final = 1769
 #: Less than this many milliseconds is not worth a sentence.
 WORTH: Final = 1.0
 #: Module-level code that takes longer is named: a line of it, or where lines are unknown, all of it.
@@ -47,9 +45,9 @@ def advise(profile: Profile) -> list[Advice]:
     return sorted((item for item in found if item.init_ms >= WORTH), key=lambda item: -item.init_ms)
 
 
-def in_call(ms: float) -> dict[int, float]:
+def _in_calls(ms: float) -> dict[int, float]:
     """Return what *ms* of work take within a call, by memory size."""
-    return {size: round(ms * FULL_CPU / size, 1) for size in SIZES}
+    return {size: round(in_call(ms, size), 1) for size in SIZES}
 
 
 def _bytecode(profile: Profile) -> Iterator[Advice]:
@@ -85,7 +83,7 @@ def _unused(profile: Profile) -> Iterator[Advice]:
                     " import does something that you need, import it inside the function that needs it, or"
                     " drop it."
                 )
-                yield Advice(text, item.total_ms, in_call(item.total_ms))
+                yield Advice(text, item.total_ms, _in_calls(item.total_ms))
 
 
 def _whole_unused(profile: Profile, item: Import) -> bool:
@@ -158,7 +156,7 @@ def _slow_lines(profile: Profile) -> Iterator[Advice]:
                 f" and nothing that the events ran reads {' or '.join(sorted(names))}: make it when it is"
                 " first needed."
             )
-            yield Advice(text, line.total_ms, in_call(line.total_ms))
+            yield Advice(text, line.total_ms, _in_calls(line.total_ms))
 
 
 def _assigned(file: Path, line: int, ran: set[int]) -> set[str]:
@@ -189,4 +187,4 @@ def _slow(profile: Profile) -> Iterator[Advice]:
                 " for clients, connections and tables built there, and build what the events do not use"
                 " on demand."
             )
-            yield Advice(text, item.body_ms, in_call(item.body_ms))
+            yield Advice(text, item.body_ms, _in_calls(item.body_ms))
