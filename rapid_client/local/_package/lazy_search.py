@@ -109,7 +109,7 @@ class _Search:
             if verdict.broken is None and edges.isdisjoint(gone):
                 # Idle, or in a module that no event imports any more. Not before nothing else changes: once
                 # what is used is eager, modules come back whose imports were not asked for.
-                gone = edges - verdict.left
+                gone = set(edges - verdict.left)
             if edges.isdisjoint(gone):
                 if verdict.broken is None:
                     self.found.kept = edges
