@@ -128,6 +128,7 @@ def run(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         "load": load,
         "rounds": options.rounds,
         "times, ms": result.times,
+        "cpu, ms": result.cpu,
         "absent": {name: each for name, each in result.absent.items() if each},
         "differs": result.differs,
         "size": size,

@@ -29,11 +29,13 @@ class Result:
 
     Attributes:
         times: Milliseconds of each round, by function and variant.
+        cpu: The same of the process's CPU time: what a busy machine does to the clock it does less to that.
         differs: The answers that are not those of the first variant, a line each.
         absent: Why a variant does not run a function, by function and variant.
     """
 
     times: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    cpu: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     differs: list[str] = field(default_factory=list)
     absent: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -45,8 +47,8 @@ class Bench:
     server: Server
     machine: Machine
 
-    def start(self, variant: Variant, function: Function, event: bytes) -> tuple[float, Any]:
-        """Start a function and let it answer one event; return the milliseconds and the answer.
+    def start(self, variant: Variant, function: Function, event: bytes) -> tuple[float, float, Any]:
+        """Start a function and let it answer one event; return the milliseconds, those of CPU, the answer.
 
         Raises:
             PeerError: If it does not answer, or by an error.
@@ -58,7 +60,8 @@ class Bench:
         with Process([*variant.command], environ, variant.tree(function)) as process:
             server.accept(process)
             server.serve(1, [reply])
-            return (server.arrival - process.started) / 1e6, json.loads(server.body)
+            took, answer = (server.arrival - process.started) / 1e6, json.loads(server.body)
+            return took, process.cpu() / 1000, answer
 
 
 def measure(
@@ -79,10 +82,12 @@ def measure(
     for number in range(rounds):
         for function in chosen:
             event = next(iter(function.events().values()))
-            there = result.times[function.name]
+            there, cpu = result.times[function.name], result.cpu.setdefault(function.name, {})
             for variant in list(variants)[:: -1 if number % 2 else 1]:
                 if variant.name in there:
-                    there[variant.name].append(bench.start(variant, function, event)[0])
+                    took, used, _ = bench.start(variant, function, event)
+                    there[variant.name].append(took)
+                    cpu.setdefault(variant.name, []).append(used)
         say(f"round {number + 1} of {rounds}")
     return result
 
@@ -102,7 +107,7 @@ def _compare(bench: Bench, function: Function, variants: Sequence[Variant], resu
         events = function.events()
         for name in events if variant.packaged or variant is variants[0] else list(events)[:1]:
             try:
-                _, answer = bench.start(variant, function, events[name])
+                *_, answer = bench.start(variant, function, events[name])
             except PeerError as exc:
                 result.differs.append(f"{function.name}, {name}, {variant.name}: {exc}")
                 absent[variant.name] = str(exc)

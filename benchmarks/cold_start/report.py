@@ -78,12 +78,13 @@ def tables(result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the result as tables in Markdown."""
     times: Times = result["times, ms"]
     names = variants(times)
-    yield from head("sum over the functions", ["functions", "ms", f"x {THEIRS_VALID}"])
+    yield from head("sum over the functions", ["functions", "ms", f"x {THEIRS_VALID}", "of CPU time, x"])
     for name in names:
         there = [each[name] for each in times.values() if each.get(name)]
-        value = ratio(times, name, THEIRS_VALID)
+        ratios = (ratio(each, name, THEIRS_VALID) for each in (times, result["cpu, ms"]))
         total = sum(map(statistics.median, there))
-        yield row([name, str(len(there)), f"{total:.0f}", "" if value is None else f"{value:.3f}"])
+        cells = ("" if value is None else f"{value:.3f}" for value in ratios)
+        yield row([name, str(len(there)), f"{total:.0f}", *cells])
     yield ""
     base = THEIRS_VALID if THEIRS_VALID in names else names[0]
     others = [name for name in names if name != base]

@@ -95,6 +95,7 @@ def test_tables_name_machine_versions_and_runs() -> None:
         "load": 0.1,
         "rounds": 3,
         "times, ms": {"a": {THEIRS: [100.0], OURS: [50.0]}, "b": {THEIRS: [100.0]}},
+        "cpu, ms": {"a": {THEIRS: [80.0], OURS: [20.0]}},
         "absent": {"b": {OURS: "no wheel"}},
         "differs": [],
         "size": {
@@ -105,8 +106,8 @@ def test_tables_name_machine_versions_and_runs() -> None:
         },
     }
     lines = list(report.tables(result))
-    assert f"| {THEIRS} | 2 | 200 | 1.000 |" in lines
-    assert f"| {OURS} | 1 | 50 | 0.500 |" in lines
+    assert f"| {THEIRS} | 2 | 200 | 1.000 | 1.000 |" in lines
+    assert f"| {OURS} | 1 | 50 | 0.500 | 0.250 |" in lines
     assert "| a | 100 ± 0 % | 0.50 |" in lines
     assert "| b | 100 ± 0 % | - |" in lines
     assert "| `rapid package --small` | 1.0 (0.25 x) | 5.0 (0.50 x) |" in lines
@@ -142,6 +143,7 @@ def test_a_wrong_answer_and_a_failure_are_told(tmp_path: Path) -> None:
     assert wrong == "f, rare/b.json, other: 1, not 2"
     assert failure.startswith("f, events/a.json, broken: ")
     assert {name: len(each) for name, each in result.times["f"].items()} == {"one": 2, "other": 2}
+    assert {name: len(each) for name, each in result.cpu["f"].items()} == {"one": 2, "other": 2}
 
 
 @pytest.mark.parametrize(
