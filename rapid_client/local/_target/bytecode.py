@@ -37,7 +37,7 @@ class Job:
         source: The source.
         bytecode: Where the bytecode goes.
         shown: The path of the source as tracebacks show it.
-        level: 0, or 2 for neither docstrings nor assertions.
+        level: 0, or 2 for neither docstrings, assertions nor annotations: our own.
     """
 
     source: Path
