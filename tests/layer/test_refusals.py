@@ -129,6 +129,7 @@ def test_a_requirement_without_a_wheel_for_the_target(bench: Workbench) -> None:
     line = refused(bench, "--requirements", bench.write("requirements.txt", "native==1.0\n"))
     assert f"no wheels for Python {PYTHON} on aarch64 with glibc 2.34: " in line
     assert "No matching distribution found for native==1.0" in line
+    assert "`pip wheel NAME` makes it" in line
 
 
 @pytest.mark.slow
@@ -137,7 +138,9 @@ def test_requirements_that_contradict_each_other(bench: Workbench) -> None:
     bench.make_wheel("shop", "1.0", {"shop.py": ""}, more="Requires-Dist: tzdata<1\n")
     requirements = bench.write("requirements.txt", "shop\ntzdata>=2000\n")
 
-    assert "no wheels for Python" in refused(bench, "--requirements", requirements)
+    line = refused(bench, "--requirements", requirements)
+    assert "no one set of wheels for Python" in line
+    assert "shop 1.0 depends on tzdata<1" in line
 
 
 def test_an_interpreter_that_lacks_a_library(bench: Workbench) -> None:

@@ -312,3 +312,20 @@ def test_services_need_botocore(shop: Bench) -> None:
     line = shop.refused(*shop.require("shop"), "--boto3-services", "s3")
 
     assert "--boto3-services needs botocore in the function, and it has none" in line
+
+
+def test_models_that_could_be_left_out(bench: Bench) -> None:
+    """Who ships the models of all services is told how many bytes they are, and what keeps a few."""
+    files = {
+        "botocore/__init__.py": "",
+        "botocore/data/s3/2006/service-2.json": "{}",
+        "botocore/data/x.json": "",
+    }
+    bench.make_wheel("botocore", "1.0", files)
+    bench.function({"app.py": ""})
+    said = bench.package(*bench.require("botocore"))
+
+    assert [
+        note for note in said["notes"] if note.startswith("botocore has the models of 1 services, 2 bytes")
+    ]
+    assert not bench.package(*bench.require("botocore"), "--boto3-services", "s3")["notes"]

@@ -115,7 +115,7 @@ def test_events_that_fail_prove_nothing(shop: Bench) -> None:
     assert done.returncode == 0
     assert (shop.folder / "out.zip").exists()
     assert "0 of 1 events: the same answers" in done.stderr
-    assert '{"fail": "x"}: fails in the original and proves nothing: error: {"errorMessage"' in done.stderr
+    assert '{"fail": "x"}: fails in both alike, which proves little: error: {"errorMessage"' in done.stderr
     assert "no cold start was measured: no event succeeds" in done.stderr
 
 
@@ -126,7 +126,7 @@ def test_a_function_that_does_not_start_is_refused(shop: Bench) -> None:
 
     assert "app.handler will be started" in line
     assert "rapid: the function answers no event, before it is packaged already, and out.zip was not" in line
-    assert "{}: init-error: " in line
+    assert "{}: fails in both alike, which proves little: init-error: " in line
     assert "No module named 'shop'" in line
 
 

@@ -14,6 +14,7 @@ from rapid_client.local._package.lazy import count_lazy
 from rapid_client.local._package.lazy_start import make_lazy
 from rapid_client.local._package.packages import install
 from rapid_client.local._package.report import Measured, Report
+from rapid_client.local._package.services import offer
 from rapid_client.local._package.source import copy_source
 from rapid_client.local._package.stage import Stage, snapshot, steps
 from rapid_client.local._package.trial import Trial, count_starts
@@ -105,6 +106,8 @@ def build(order: Order, announce: Callable[[str], None]) -> Report:
         stage, report = _prepare(order, scratch)
         trees = _take_steps(order, stage, report, scratch)
         stage.notes += _check(stage)
+        if order.services is None and (said := offer(stage.root)) is not None:
+            stage.notes.append(said)
         check_size(stage.root, order.target.kind)
         if order.trying is not None:
             report.outcome = _try(order, stage, trees, announce)

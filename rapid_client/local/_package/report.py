@@ -139,4 +139,4 @@ def _said(verdict: Verdict) -> Iterator[str]:
     if verdict.varies:
         yield f"  {verdict.event}: varies from run to run, and was not compared: {', '.join(verdict.varies)}"
     if verdict.same is None:
-        yield f"  {verdict.event}: fails in the original and proves nothing: {' '.join(verdict.lines)}"
+        yield f"  {verdict.event}: {' '.join(verdict.lines)}"

@@ -47,6 +47,18 @@ def keep_services(root: Path, names: Sequence[str]) -> list[str]:
     return sorted(kept & known)
 
 
+def offer(root: Path) -> str | None:
+    """Return that models could be left out, and how; None where there is no botocore."""
+    models = [path for path in (root / DATA[0]).glob("*") if path.is_dir()]
+    if not models:
+        return None
+    size = sum(path.stat().st_size for model in models for path in model.rglob("*") if path.is_file())
+    return (
+        f"botocore has the models of {len(models)} services, {size:,} bytes:"
+        " --boto3-services s3,dynamodb keeps those that are named"
+    )
+
+
 def _unknown(name: str, known: set[str]) -> str:
     near = difflib.get_close_matches(name.lower(), sorted(known), n=3, cutoff=0.6)
     near += [each for each in sorted(known) if len(name) > 2 and name.lower() in each and each not in near][

@@ -140,7 +140,9 @@ class Trial:
         if not good:
             bad = next(result for result in before if not result.ok)
             answered = any(result.status in ANSWERED for result in before)
-            return Verdict(name, None, varies, [f"{bad.status}: {_short(bad)}"], answered)
+            how = "fails in the original" if all(found) else "fails in both alike"
+            line = f"{how}, which proves little: {bad.status}: {_short(bad)}"
+            return Verdict(name, None, varies, [line], answered)
         return Verdict(name, same=True, varies=varies, lines=[])
 
     def _measure(self, event: bytes, times: int) -> None:

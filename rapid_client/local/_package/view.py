@@ -43,8 +43,9 @@ def _rows(report: Report) -> Iterator[tuple[str, ...]]:
         yield step.name, f"{step.files:,}", f"{step.size:,}", less, *_times(report, before.name, step.name)
         before = step
     first, last = report.steps[0], report.steps[-1]
-    share = f"{last.size / first.size:.2f} x" if first.size else ""
-    yield "packaged", f"{report.files:,}", f"{last.size:,}", share, *_times(report, first.name, last.name)
+    share = f" ({last.size / first.size:.2f} x)" if first.size else ""
+    times = _times(report, first.name, last.name)
+    yield "packaged", f"{report.files:,}", f"{last.size:,}{share}", f"{first.size - last.size:,}", *times
     yield "zip file", "", f"{report.zipped:,}", "", "", ""
 
 

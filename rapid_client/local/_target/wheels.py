@@ -39,6 +39,13 @@ LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 #: What pip says in the end: the names of the packages, those of folders among them.
 TAKEN: Final = re.compile(r"^Successfully downloaded (.+)$", re.MULTILINE)
 NO_WHEEL: Final = "No matching distribution found for "
+REMEDY: Final = (
+    "one that has no wheel at all: `pip wheel NAME` makes it, and a line --find-links FOLDER of the"
+    " requirements says where"
+)
+#: And of requirements that exclude each other: in its complaint, and before the list of who wants what.
+CONFLICT: Final = "conflicting dependencies"
+CAUSES: Final = "The conflict is caused by:\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,8 @@ def fetch(requirements: Iterable[str], target: Target, folder: Path, *options: s
     fixed = ["--progress-bar=off", "--dest", str(folder), "--requirement", str(wanted)]
     chosen, complaint = _pip(["download", *fixed, *options, *_platform(target)], target)
     if complaint is not None:
-        raise BuildError(f"no wheels for Python {target.python} on {_described(target)}: {complaint}")
+        what = "no one set of wheels" if CONFLICT in complaint else "no wheels"
+        raise BuildError(f"{what} for Python {target.python} on {_described(target)}: {complaint}")
     found = sorted(folder.iterdir())
     other = next((path.name for path in found if path.suffix != ".whl"), None)
     if other is not None:
@@ -205,7 +213,14 @@ def _pip(arguments: list[str], target: Target) -> tuple[set[str], str | None]:
         return {canonicalize_name(name) for name in said[1].split()} if said else set(), None
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return set(), "; ".join(errors or lines[-1:]) or f"pip ended with exit code {done.returncode}"
+    complaint = "; ".join(errors or lines[-1:]) or f"pip ended with exit code {done.returncode}"
+    causes = done.stdout.partition(CAUSES)[2].partition("\n\n")[0]
+    if causes:
+        return (
+            set(),
+            f"{complaint}: {', '.join(line.strip() for line in causes.splitlines() if line.strip())}",
+        )
+    return set(), f"{complaint}; {REMEDY}" if NO_WHEEL in complaint else complaint
 
 
 def _platform(target: Target) -> list[str]:
