@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LIMIT: Final = 1024 * 1024
 # More causes and group members than this are counted, not described.
 _MOST_RELATED: Final = 20
+_LAZY_IMPORT: Final = "lazy import of "
 # A frame is shown this often in a row, then counted.
 _MOST_REPEATED: Final = 3
 # Characters that are left of the message and of the trace when the body is too large. The last one always
@@ -264,7 +265,26 @@ def warn(settings: LogSettings, message: str) -> None:
         logging = sys.modules.get("logging")
         if logging is not None:
             logging.warning(message)
-        elif settings.log_level.upper() not in {"ERROR", "CRITICAL", "FATAL"}:
+        else:
+            advise(settings, message)
+    except Exception:  # what happens to the function is worth more than this line
+        pass
+
+
+def advise(settings: LogSettings, message: str) -> None:
+    """Write a warning of this runtime's own, which awslambdaric has not, past the function's `logging`.
+
+    Its level counts, if it is loaded. Its handlers and formatters do not see the line: they may need
+    attributes that it lacks, and ``logging.warning`` adds a handler where the root logger has none.
+
+    Args:
+        settings: Format, level and sink, as `rapid_client._logs` takes them.
+        message: One line, before the first invocation.
+    """
+    try:
+        logging = sys.modules.get("logging")
+        enabled = logging is None or logging.root.isEnabledFor(30)
+        if enabled and settings.log_level.upper() not in {"ERROR", "CRITICAL", "FATAL"}:
             _write_warning(settings, message)
     except Exception:  # what happens to the function is worth more than this line
         pass
@@ -465,20 +485,30 @@ def _missing(error: BaseException) -> str | None:
 
 
 def _lazy(error: BaseException) -> str | None:
-    """Return what to do where a lazy import failed once its name was used: CPython says so as the cause."""
-    cause = _own(error, "__cause__")
-    if not isinstance(cause, ImportError) or not text_of(cause).startswith("lazy import of "):
+    """Return what to do where an import of ours that waits failed once its name was used."""
+    path = _declared(error)
+    if path is None:
         return None
-    trace = _own(cause, "__traceback__")
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    # The module with the import, which we have made lazy, or its author; the frame itself is a made-up one.
-    path = trace and trace.tb_frame.f_code.co_filename
     for module in list(sys.modules.values()):
         names = getattr(module, "__dict__", {})
         waits: Any = names.get("__lazy_modules__")
-        if type(waits).__module__ == "rapid_client._lazy" and names.get("__file__") == path:
+        # Its author may have made it wait; and without sources the file is the bytecode's.
+        if type(waits).__module__ == "rapid_client._lazy" and names.get("__file__") in {path, path + "c"}:
             return f"this import waited until its name was used; {waits.remedy}"
+    return None
+
+
+def _declared(error: BaseException) -> str | None:
+    """Return the file with the lazy import that *error* ended; CPython names it in a cause or in a note."""
+    cause = _own(error, "__cause__")
+    if isinstance(cause, ImportError) and text_of(cause).startswith(_LAZY_IMPORT):
+        trace = _own(cause, "__traceback__")
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        return trace.tb_frame.f_code.co_filename if trace else None
+    for note in _notes(error):
+        if note.startswith(_LAZY_IMPORT):
+            return note.rpartition(" at ")[2].rpartition(":")[0]
     return None
 
 

@@ -20,7 +20,7 @@ WRITTEN, STALE, MISSING = "written", "stale", "missing"
 
 
 def hint(environment: Environment, compiled: Sequence[tuple[float, Any]]) -> None:
-    """Log a warning that says how much was lost, and the remedy.
+    """Log a warning that says how much was lost, and the remedy; never raises.
 
     Nothing is said if most of it has been written as bytecode meanwhile: the next start loses nothing.
 
@@ -28,13 +28,27 @@ def hint(environment: Environment, compiled: Sequence[tuple[float, Any]]) -> Non
         environment: Where the log is.
         compiled: Seconds and path of each source that was compiled.
     """
+    try:
+        message = verdict(environment, compiled)
+    except Exception:  # what happens to the function is worth more than this line
+        return
+    if message:
+        _faults.advise(environment, message)
+
+
+def verdict(environment: Environment, compiled: Sequence[tuple[float, Any]]) -> str:
+    """Return the line, or an empty one if there is nothing to say. As `hint` has it.
+
+    Raises:
+        Exception: Whatever comes of a path that a loader of the function's own has made up.
+    """
     prefixes = _bytecode.roots(environment.config.task_root)
     lost = {WRITTEN: 0.0, STALE: 0.0, MISSING: 0.0}
     for seconds, path in sorted(compiled, key=lambda item: -item[0])[:LOOKED_AT]:
         lost[state(path, prefixes)] += seconds
     half = sum(lost.values()) / 2
     if lost[WRITTEN] > half:
-        return
+        return ""
     if lost[STALE] > half:
         why = (
             "whose .pyc files are stale: set RAPID_TRUST_PYC=1, or package the function with `rapid package`"
@@ -44,8 +58,7 @@ def hint(environment: Environment, compiled: Sequence[tuple[float, Any]]) -> Non
     total = round(sum(seconds for seconds, _ in compiled) * 1000)
     count = len(compiled)
     modules = "a module" if count == 1 else f"{count} modules"
-    message = f"rapid_client: init took {total} ms to compile {modules} {why}; RAPID_HINTS=0 hides this line"
-    _faults.warn(environment, message)
+    return f"rapid_client: init took {total} ms to compile {modules} {why}; RAPID_HINTS=0 hides this line"
 
 
 def state(path: Any, prefixes: tuple[str, ...]) -> str:
@@ -56,6 +69,7 @@ def state(path: Any, prefixes: tuple[str, ...]) -> str:
         prefixes: Below which bytecode may be trusted.
     """
     try:
+        path = posix.fspath(path)
         cached = cache_from_source(path)
         head = _head(cached)
         found = posix.stat(path)

@@ -238,6 +238,46 @@ def handler(event, context):
     assert "rapid_client" not in shown
 
 
+def test_the_function_s_logging_is_not_touched(starter: Starter) -> None:
+    """No handler is added, none is asked, and its formatter may need what the line lacks; its level counts."""
+    source = """
+import logging, sys
+root = logging.getLogger()
+root.handlers.clear()
+%s
+import big
+def handler(event, context):
+    assert len(root.handlers) == %d
+    return "done"
+"""
+    needy = "root.addHandler(logging.StreamHandler(sys.stdout))\n"
+    needy += "root.handlers[0].setFormatter(logging.Formatter('%(trace_id)s'))"
+
+    assert LINE.fullmatch(served(starter, source % ("", 0)))
+    assert LINE.fullmatch(served(starter, source % (needy, 1)))
+    assert served(starter, source % ("root.setLevel('ERROR')", 0)) == ""
+
+
+def test_a_path_that_is_no_text(starter: Starter) -> None:
+    """A loader may have been given a path object, or what is no path at all: init goes on."""
+    source = """
+import pathlib
+from importlib.machinery import SourceFileLoader
+class Loader(SourceFileLoader):
+    def get_data(self, path):
+        return super().get_data(str(path)) if str(path).endswith(".py") else b""
+path = pathlib.Path(__file__).with_name("big.py")
+for each in (path, b"big.py"):
+    try:
+        Loader("big", each).get_code("big")
+    except (TypeError, AttributeError):
+        Loader("big", str(path)).source_to_code(path.read_bytes(), each)
+def handler(event, context):
+    return "done"
+"""
+    assert LINE.fullmatch(served(starter, source))
+
+
 def test_a_loader_of_a_tool_s_own(starter: Starter) -> None:
     """One that derives from the source loader and calls its method is seen, and one that compiles works."""
     source = """

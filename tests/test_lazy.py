@@ -288,6 +288,23 @@ def test_what_fails_fails_again(function: Starter) -> None:
 
 
 @needs_lazy
+@pytest.mark.parametrize("sources", [True, False], ids=["sources", "no sources"])
+@pytest.mark.parametrize("body", ["import nowhere\n", "{}['TABLE']\n"], ids=["import error", "other error"])
+def test_the_remedy_is_logged(function: Starter, body: str, sources: bool) -> None:
+    """CPython names the import in a cause or in a note; without sources the module's file is its bytecode."""
+    listed(function, {"needs": ["broken"]})
+    function.write(body, "broken.py")
+    folder = function.write("import broken\ndef value():\n    return broken.VALUE\n", "needs.py")
+    if not sources:
+        py_compile.compile(str(folder / "needs.py"), str(folder / "needs.pyc"), doraise=True)
+        (folder / "needs.py").unlink()
+    runtime = function("import needs\ndef handler(event, context):\n    return needs.value()\n")
+
+    runtime.fail()
+    assert "this import waited until its name was used; " in runtime.stdout.replace("\xa0", " ")
+
+
+@needs_lazy
 def test_bytecode_without_a_source_and_trusted_bytecode(function: Starter) -> None:
     """Other loaders of Python code hand out lists as well."""
     listed(function, {"only": ["colorsys"]})

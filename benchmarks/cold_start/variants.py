@@ -44,15 +44,20 @@ class Variant:
     environ: Mapping[str, str] = field(default_factory=dict)
     packaged: bool = False
     """Whether the packager changed its files: then it must answer all events, not the cold call alone."""
+    own_python: bool = False
+    """Whether it brings its interpreter: were another named, it would start twice."""
 
     def environment(self, function: Function, api: str, machine: Machine) -> dict[str, str]:
         """Return the environment of the function's process; its files are read-only, as on Lambda."""
-        return {
+        found = {
             **environment(self.peer, "app", api, machine),
             "LAMBDA_TASK_ROOT": str(self.tree(function)),
             "PYTHONDONTWRITEBYTECODE": "1",
             **self.environ,
         }
+        if self.own_python:
+            del found["RAPID_PYTHON"]
+        return found
 
 
 def standard(machine: Machine, trees: Trees, *, layer: bool) -> list[Variant]:
@@ -75,8 +80,8 @@ def standard(machine: Machine, trees: Trees, *, layer: bool) -> list[Variant]:
         Variant(OURS_PACKAGED, files(PACKAGED), ours, python, direct, packaged=True),
     ]
     if layer:
-        command = [str(OPT / "bootstrap")]
-        found.append(Variant(OURS_LAYER, files(PACKAGED), command, python, direct, packaged=True))
+        command, packaged = [str(OPT / "bootstrap")], files(PACKAGED)
+        found.append(Variant(OURS_LAYER, packaged, command, python, direct, packaged=True, own_python=True))
     return found
 
 

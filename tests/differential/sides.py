@@ -28,6 +28,7 @@ COMMON: Final = {
     "LANG": "C.UTF-8",
     "PYTHONPATH": str(ROOT),
     "PYTHONDONTWRITEBYTECODE": "1",
+    "RAPID_HINTS": "0",  # a slow machine may need 50 ms to compile, and the other side says nothing of it
     "AWS_LAMBDA_FUNCTION_NAME": "f",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
