@@ -72,7 +72,7 @@ def install(environment: Environment, path: str | None) -> None:
         except StaleError as exc:
             warn(environment, f"the imports that {FILE} lists are not lazy: {exc}")
     if safe or edges:
-        _import_hook.put_before_standard(Finder(_by_rule(edges) if safe else edges.get))
+        _import_hook.put_before_standard(Finder(_by_rule(edges, environment) if safe else edges.get))
 
 
 def warn(environment: Environment, message: str) -> None:
@@ -139,12 +139,20 @@ def _normal(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
 
 
-def _by_rule(edges: Mapping[str, Listed]) -> Callable[[str], Container[str] | None]:
-    """Return what chooses by `Rule`, and by the list besides."""
+def _by_rule(edges: Mapping[str, Listed], environment: Environment) -> Callable[[str], Container[str] | None]:
+    """Return what chooses by `Rule`, and by the list besides.
+
+    A module in the task root shadows one of the standard library, and is not what the rule is for.
+    """
+    try:
+        entries = posix.listdir(environment.config.task_root or ".")
+    except OSError:
+        entries = []
+    standard = (sys.stdlib_module_names - EAGER).difference(entry.partition(".")[0] for entry in entries)
 
     def choose(importer: str) -> Container[str] | None:
         own = importer.partition(".")[0] == rapid_client.__name__
-        return None if own else Rule(edges.get(importer, Listed()))
+        return None if own else Rule(edges.get(importer, Listed()), standard)
 
     return choose
 
@@ -166,28 +174,28 @@ class Rule:
 
     Args:
         listed: What can wait whatever the rule says.
+        standard: The first names of what is of the standard library.
     """
 
-    __slots__ = ("_applies", "_listed")
+    __slots__ = ("_listed", "_standard")
 
     #: What to do where one of them fails.
     remedy = "set RAPID_LAZY_IMPORTS=package, or RAPID_LAZY_IMPORTS=off"
 
-    def __init__(self, listed: Listed) -> None:
-        self._listed = listed
-        self._applies: bool | None = None
+    def __init__(self, listed: Listed, standard: frozenset[str]) -> None:
+        self._listed, self._standard = listed, standard
 
     def __contains__(self, target: object) -> bool:
         """Say whether the import of *target* can wait; asked by the import statement itself."""
         if target in self._listed:
             return True
-        top = str(target).partition(".")[0]
-        if top not in sys.stdlib_module_names or top in EAGER:
+        if str(target).partition(".")[0] not in self._standard:
             return False
-        if self._applies is None:
-            code = sys._getframe(1).f_code  # noqa: SLF001 - the module's own, whose import statement asks
-            self._applies = LOOKS_INSIDE.isdisjoint(code.co_names)
-        return self._applies
+        frame = sys._getframe(1)  # noqa: SLF001 - the import statement asks
+        code, file = frame.f_code, frame.f_globals.get("__file__")
+        # Not what is run in the module's namespace by `exec`; without a source, the file is FILE.pyc.
+        own = file in {code.co_filename, code.co_filename + "c"}
+        return own and LOOKS_INSIDE.isdisjoint(code.co_names)
 
 
 class Finder:

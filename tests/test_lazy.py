@@ -139,6 +139,25 @@ def test_the_rule(function: Starter) -> None:
 
 
 @needs_lazy
+def test_the_rule_goes_by_the_modules_own_code(function: Starter) -> None:
+    """What `exec` runs in its namespace does not speak for it, and does not wait."""
+    function.write("exec('import colorsys')\nimport sched\n", "inside.py")
+    source = "import sys, inside\ndef handler(event, context):\n"
+    source += "    return [name for name in event if name in sys.modules]\n"
+
+    assert function(source, RAPID_LAZY_IMPORTS="safe").call(NAMES) == ["colorsys", "sched"]
+
+
+@needs_lazy
+def test_the_rule_leaves_modules_of_the_function_that_shadow_standard_ones(function: Starter) -> None:
+    """The function's own `sched` may do anything."""
+    function.write("import builtins\nbuiltins.LOADED = True\n", "sched.py")
+    source = "import builtins, sched\ndef handler(event, context):\n    return hasattr(builtins, 'LOADED')\n"
+
+    assert function(source, RAPID_LAZY_IMPORTS="safe").call() is True
+
+
+@needs_lazy
 @pytest.mark.parametrize("name", ["unittest", "tracemalloc", "unittest.mock"])
 def test_what_the_rule_leaves_eager(function: Starter, name: str) -> None:
     """Modules that do more than define names."""

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rapid_client.local._package.compare import answer, differences, unexplained, varying
+from rapid_client.local._package.compare import (
+    answer,
+    differences,
+    everything,
+    reshaped,
+    unexplained,
+    varying,
+)
 from rapid_client.local.function import InvokeResult
 
 if TYPE_CHECKING:
@@ -77,5 +84,66 @@ def test_payloads_that_are_no_json() -> None:
         answer(InvokeResult(status="response", request_id="1", payload=data)) for data in (b"\xff1", b"\xff2")
     )
 
-    assert [each.path for each in differences(first, second)] == ["$"]
+    assert [each.path for each in differences(first, second)] == ["$[1]"]
     assert differences(first, first) == []
+
+
+def logged(*lines: Any, value: Any = 1) -> dict[str, Any]:
+    """Return an answer with a log; what is no text is a line of JSON."""
+    log = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines).encode()
+    payload = json.dumps(value).encode()
+    return everything(InvokeResult(status="response", request_id="1", payload=payload, log=log))
+
+
+@pytest.mark.parametrize("wrap", [lambda text: text, lambda text: {"body": text}, lambda text: [{"a": text}]])
+def test_of_a_text_only_the_words_that_vary_are_masked(wrap: Any) -> None:
+    """A request's id in a text excuses another id, and no other word."""
+    answers = [response(wrap(f"order {word} total 5")) for word in ("a1", "b2", "c3")]
+
+    assert reshaped(answers) == []
+    assert unexplained(answers, response(wrap("order d4 total 5"))) == []
+    assert unexplained(answers, response(wrap("order d4 total 6"))) != []
+    assert unexplained(answers, response(wrap("order d4 total 5 or so"))) != []
+
+
+def test_of_a_line_in_json_only_the_words_that_vary_are_masked() -> None:
+    """So it is in the message of a structured log."""
+    answers = [logged({"message": f"request {word} is denied"}) for word in ("a1", "b2", "c3")]
+
+    assert unexplained(answers, logged({"message": "request d4 is denied"})) == []
+    assert unexplained(answers, logged({"message": "request d4 is granted"})) != []
+
+
+def test_a_word_stays_a_word() -> None:
+    """What was one word in each answer does not excuse a sentence."""
+    answers = [response({"id": word}) for word in ("a1/b+2==", "b2", "c3")]
+
+    assert unexplained(answers, response({"id": "d4/="})) == []
+    assert unexplained(answers, response({"id": "it has failed"})) != []
+
+
+@pytest.mark.parametrize("wrap", [lambda text: text, lambda text: {"body": text}])
+def test_a_whole_answer_of_varying_length(wrap: Any) -> None:
+    """There would be nothing to compare."""
+    assert reshaped([response(wrap("a b")), response(wrap("a b c"))]) != []
+    assert reshaped([response(wrap("a")), response(wrap("b"))]) == []
+
+
+def test_a_log_does_not_count_as_the_shape_of_an_answer() -> None:
+    """Lines more or less, and words more or less, are no reason to prove nothing."""
+    assert reshaped([logged("a 1"), logged("a 1", "b 2"), logged("a 1 c")]) == []
+    assert reshaped([logged("a", value=[1]), logged("a", value=[1, 2])]) != []
+
+
+def test_a_log_of_varying_length_is_compared_by_kinds_of_lines() -> None:
+    """A line of another kind is a difference, and so is one that each log had and that is gone."""
+    answers = [logged("start", *(f"try {number} of {{}}" for number in range(tries))) for tries in (1, 3, 2)]
+
+    assert unexplained(answers, logged("start", *(f"try {number} of {{}}" for number in range(9)))) == []
+    assert [str(each) for each in unexplained(answers, logged("start", "try 1 of {}", "no filter"))] == [
+        'log line: nothing became ["no", " ", "filter"]'
+    ]
+    assert unexplained(answers, logged("try 1 of {}")) != []
+    records = [logged(*[{"level": "INFO", "n": number, "m": "took 5 ms"}] * number) for number in (1, 2)]
+    assert unexplained(records, logged({"level": "INFO", "n": 7, "m": "took 71.5 ms"})) == []
+    assert unexplained(records, logged({"level": "WARN", "n": 7, "m": "took 71.5 ms"})) != []

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 needs_lazy = pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports are new in Python 3.15")
 
+#: What mentions an import that nothing uses.
+ELSE: Final = "\ndef other():\n    return colorsys\n"
 #: Two routes; each needs one module that the other does not.
 ROUTES: Final = {
     "app.py": """
@@ -27,10 +29,13 @@ from routes import save, report
 def handler(event, context):
     logging.getLogger().warning("route %s of %s", event["route"], context.aws_request_id)
     return {"route": event["route"], "value": {"save": save.run, "report": report.run}[event["route"]]()}
+
+def other():
+    return heavy.X
 """,
     "routes/__init__.py": "",
-    "routes/save.py": "import wave\nimport colorsys\n\ndef run():\n    return wave.__name__\n",
-    "routes/report.py": "import colorsys\nimport heavy\n\ndef run():\n    return heavy.X\n",
+    "routes/save.py": "import wave\nimport colorsys\n\ndef run():\n    return wave.__name__\n" + ELSE,
+    "routes/report.py": "import colorsys\nimport heavy\n\ndef run():\n    return heavy.X\n" + ELSE,
     "heavy.py": "X = 1\n",
 }
 
@@ -65,9 +70,10 @@ def edges(bench: Bench, files: Mapping[str, str], *events: Mapping[str, Any]) ->
 
 def trap(module: str, call: str) -> dict[str, str]:
     """Return a function that imports `trap`, whose code is *module*, and answers what *call* gives."""
+    app = f"import trap\nimport unused\n\ndef handler(event, context):\n    return {call}\n"
     return {
-        "app.py": f"import trap\nimport unused\n\ndef handler(event, context):\n    return {call}\n",
-        "trap.py": module,
+        "app.py": f"{app}\ndef other():\n    return unused.Y\n",
+        "trap.py": f"{module}\ndef mention():\n    return inner, X, absent\n",
         "inner.py": "X = 1\n",
         "unused.py": "Y = 1\n",
     }
@@ -186,7 +192,73 @@ def test_what_is_loaded_later_is_not_in_the_list(bench: Bench) -> None:
     said = bench.package(*lazy({}))
     assert listed(bench)["edges"]["app"] == ["fragile"]
     assert "fragile" not in listed(bench)["edges"]
-    assert said["lazy"]["eager"] == []
+    (eager,) = said["lazy"]["eager"]
+    assert (eager["importer"], eager["target"]) == ("fragile", "fragile.register")
+
+
+@needs_lazy
+@pytest.mark.slow
+def test_imports_for_their_effect_stay_eager(bench: Bench) -> None:
+    """What nothing mentions acts at init; what is mentioned and changes the process's state does, too."""
+    app = """
+import effect, filters, exits, unused
+from routes import TABLE
+from shapes_circle import Circle
+import routes_extra, routes_more
+
+def handler(event, context):
+    return 1
+
+def other():
+    return filters, exits, unused, routes_more
+"""
+    files = {
+        "app.py": app,
+        "effect.py": "",
+        "filters.py": "import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)\n",
+        "exits.py": "import atexit\natexit.register(print)\n",
+        "unused.py": "",
+        "routes.py": "TABLE = {}\n",
+        "routes_extra.py": "import routes\nroutes.TABLE['extra'] = 1\n",
+        "routes_more.py": "import routes\nroutes.TABLE['more'] = 1\n",
+        "shapes_circle.py": "class Circle: pass\n",
+    }
+    bench.function(files)
+    said = bench.package(*lazy({}))
+    assert listed(bench)["edges"] == {"app": ["unused"]}
+    reasons = {edge["target"]: edge["reason"] for edge in said["lazy"]["eager"] if edge["importer"] == "app"}
+    assert reasons["filters"] == "loading it changes signal handlers"
+    assert reasons["exits"] == "loading it changes functions for the exit"
+    assert reasons["routes_more"] == "loading it changes routes.TABLE, app.TABLE"
+    for target in ("effect", "routes_extra", "shapes_circle"):
+        assert reasons[target] == "nothing mentions what it binds: it may be there for its effect"
+
+
+@needs_lazy
+@pytest.mark.slow
+def test_each_import_loads_without_the_others(bench: Bench) -> None:
+    """A circular import that only one route would meet first stays eager."""
+    files = {
+        "app.py": "import a_models\nimport z_views\n\ndef handler(event, context):\n"
+        "    return z_views.view() if event else 0\n\ndef other():\n    return a_models.P\n",
+        "a_models.py": "class Base: pass\nfrom z_plugins import P\ndef other():\n    return P\n",
+        "z_plugins.py": "from a_models import Base\nclass P(Base): pass\n",
+        "z_views.py": "import z_plugins\ndef view():\n    return z_plugins.P.__name__\n",
+    }
+    bench.function(files)
+    said = bench.package(*lazy({}))
+    assert listed(bench)["edges"] == {"app": ["z_views"]}
+    assert [edge["target"] for edge in said["lazy"]["eager"]] == ["a_models"]
+
+
+@needs_lazy
+@pytest.mark.slow
+def test_trusted_bytecode(bench: Bench) -> None:
+    """The loader of RAPID_TRUST_PYC is one of Python code."""
+    bench.function(ROUTES)
+    said = bench.package(*lazy({"route": "save"}), RAPID_TRUST_PYC="1")
+    assert said["lazy"]["problem"] is None
+    assert listed(bench)["edges"]["app"] == ["heavy"]
 
 
 @needs_lazy
@@ -204,14 +276,15 @@ def test_answers_that_vary_in_shape(bench: Bench) -> None:
 @needs_lazy
 @pytest.mark.slow
 def test_versions_of_distributions(bench: Bench) -> None:
-    """The list has the versions of the packages it is about, by the names that their metadata have."""
+    """The list has the versions of all packages, by the names that their metadata have, in a zip file too."""
+    app = "import some_thing, unrelated\n\ndef handler(event, context):\n"
     files = {
-        "app.py": "import some_thing, unrelated\n\ndef handler(event, context):\n    return unrelated.X\n",
+        "app.py": f"{app}    return some_thing.X if event else unrelated.X\n",
         **distribution("Some.Thing", "1.2", {"some_thing/__init__.py": "X = 1\n"}),
         **distribution("unrelated", "3", {"unrelated/__init__.py": "X = 1\n"}),
     }
     assert edges(bench, files) == {"app": ["some_thing"]}
-    assert listed(bench)["distributions"] == {"Some.Thing": "1.2"}
+    assert listed(bench)["distributions"] == {"Some.Thing": "1.2", "unrelated": "3"}
 
 
 @needs_lazy

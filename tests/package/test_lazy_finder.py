@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rapid_client.local._package.lazy import Finder, Laziness, count_lazy, write_list
-from rapid_client.local._package.packages import Package
 from rapid_client.local._target.errors import BuildError
 from rapid_client.local.function import InvokeResult
 
@@ -40,7 +39,9 @@ class Made:
     complete: bool = True
     runs: int = 0
 
-    def start(self, _event: bytes, edges: Iterable[Edge] | None) -> tuple[InvokeResult, dict[str, Any]]:
+    def start(
+        self, _event: bytes, edges: Iterable[Edge] | None, _alone: bool
+    ) -> tuple[InvokeResult, dict[str, Any]]:
         """Run it once."""
         lazy = set(edges or ())
         value = self.answers[min(self.runs, len(self.answers) - 1)]
@@ -51,8 +52,8 @@ class Made:
         )
         left = sorted(lazy & {SHOP, LATE, ODD})
         recording = {
-            "asked": [APP, SHOP, LATE, ODD],
-            "suspects": ["odd"],
+            "asked": [APP, SHOP, LATE, ODD, ("app", "effect"), ("shop", "effect")],
+            "unfit": [("app", "effect", "why"), ("shop", "effect", "")],
             "used": sorted(lazy & {APP}),
             "left": left,
             "failed": [(*LATE, self.fails)] if self.fails and LATE in lazy else [],
@@ -73,7 +74,11 @@ def test_what_is_kept_and_why_the_rest_is_not() -> None:
 
     assert [(edge.importer, edge.target, edge.ms) for edge in found.edges] == [(*SHOP, 2.0)]
     assert found.edges[0].missed_ms == pytest.approx(2.0 * 1769 / 128)
-    assert found.eager == {LATE: "ImportError: no", ODD: 'e: $: {"n": 1} became "odd"'}
+    assert found.eager == {
+        ("app", "effect"): "why",
+        LATE: "ImportError: no",
+        ODD: 'e: $: {"n": 1} became "odd"',
+    }
     assert (found.problem, found.varies, found.starts) == (None, {}, made.runs)
     lines = list(found.lines())
     assert lines[0] == f"lazy: 1 imports that no event uses, 2.0 ms of init; {made.runs} starts to find them"
@@ -121,6 +126,25 @@ def test_what_cannot_be_loaded_to_the_end() -> None:
     assert {found.eager[edge] for edge in (SHOP, LATE)} == {why}
 
 
+def test_what_varies_seldom_is_masked_by_a_later_eager_run() -> None:
+    """A difference is looked at twice: the value that the fourth eager run has, too, is no difference."""
+    made = Made(answers=[{"n": 1}] * 4 + [{"n": 2}] * 99, odd={"n": 2})
+
+    assert {(edge.importer, edge.target) for edge in made.find().edges} == {SHOP, LATE, ODD}
+
+
+def test_an_eager_failure_excuses_no_lazy_one() -> None:
+    """A function that fails now and then when all is eager proves nothing, however late that shows."""
+    made = Made(answers=[{"n": 1}] * 4 + ["failed"] * 99, odd="failed")
+    found = made.find()
+
+    assert (
+        found.problem
+        == """e: the eager function's answers vary beyond values: $: {"n": 1} became "failed\""""
+    )
+    assert found.edges == []
+
+
 def test_how_often_it_is_started() -> None:
     """What is announced holds."""
     made = Made(odd="odd")
@@ -131,16 +155,12 @@ def test_how_often_it_is_started() -> None:
 
 
 def test_the_list(tmp_path: Path) -> None:
-    """It has the versions of the packages that an import is about, by the names that their metadata have."""
+    """It has the versions of all packages, with or without a RECORD, by the names in their metadata."""
     (tmp_path / "Some_Shop-1.2.dist-info").mkdir()
     (tmp_path / "Some_Shop-1.2.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: Some.Shop\n")
-    packages = [
-        Package("some-shop", "1.2", "Some_Shop-1.2.dist-info", frozenset({"shop/__init__.py"})),
-        Package("bare", "3", "bare-3.dist-info", frozenset({"late.py"})),
-        Package("other", "4", "other-4.dist-info", frozenset({"other.py"})),
-    ]
+    (tmp_path / "bare-3.dist-info").mkdir()
     found = Made().find()
-    write_list(tmp_path, "3.15", found.edges, packages)
+    write_list(tmp_path, "3.15", found.edges)
 
     assert json.loads((tmp_path / "rapid-lazy.json").read_text()) == {
         "schema": 1,
@@ -149,4 +169,4 @@ def test_the_list(tmp_path: Path) -> None:
         "edges": {"app": ["shop"], "shop": ["late"]},
     }
     with pytest.raises(BuildError, match=r"^rapid-lazy\.json is in the source already"):
-        write_list(tmp_path, "3.15", found.edges, packages)
+        write_list(tmp_path, "3.15", found.edges)

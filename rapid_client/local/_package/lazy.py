@@ -12,7 +12,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from rapid_client.local._package.compare import everything, reshaped, unexplained, varying
+from rapid_client.local._package.compare import everything, place, reshaped, unexplained, varying
 from rapid_client.local._package.lazy_search import Verdict, search
 from rapid_client.local._share import in_call
 from rapid_client.local._target.errors import BuildError
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rapid_client.local._package.lazy_search import Edge
-    from rapid_client.local._package.packages import Package
     from rapid_client.local.function import InvokeResult
 
-    #: Starts the function with an event and with these edges lazy, or noting all imports: what came of it,
-    #: and the recording.
-    Start = Callable[[bytes, Iterable[Edge] | None], tuple[InvokeResult, dict[str, Any]]]
+    #: Starts the function with an event and with these edges lazy, or noting all imports; loads each that
+    #: is left without the others, too, if the last is true: what came of it, and the recording.
+    Start = Callable[[bytes, Iterable[Edge] | None, bool], tuple[InvokeResult, dict[str, Any]]]
 
 #: The file in the function's root that tells the runtime.
 FILE: Final = "rapid-lazy.json"
@@ -36,6 +35,8 @@ SCHEMA: Final = 1
 EAGER: Final = 3
 #: Sets of edges that are tried at most; what is undecided by then stays eager.
 MOST_SETS: Final = 40
+#: Further sets of which each edge is loaded without the others, too.
+MOST_PROOFS: Final = 10
 #: The memory size, in MB, that a missed route's price is said for.
 SMALLEST: Final = 128
 
@@ -131,7 +132,7 @@ def count_lazy(events: int) -> tuple[int, int]:
 
     An answer that differs is looked at twice.
     """
-    return events * (EAGER + 1), events * (EAGER + 1 + 2 * MOST_SETS)
+    return events * (EAGER + 1), events * (EAGER + 1 + 2 * (MOST_SETS + MOST_PROOFS))
 
 
 class Finder:
@@ -157,48 +158,67 @@ class Finder:
         candidates = self._run_eager()
         found = self._found
         for name, answers in self._eager.items():
-            places = [each.path for each in varying(answers)]
+            places = [place(each) for each in varying(answers)]
             if places:
                 found.varies[name] = places
             if any(answer["status"] != "response" for answer in answers):
                 found.failing.append(name)
-            shaped = reshaped(answers)
-            if shaped and found.problem is None:
-                found.problem = f"{name}: the eager function's answers vary beyond values: {shaped[0]}"
+            self._check_shape(name)
         if found.problem is None and len(found.failing) == len(self._events):
             found.problem = "no event succeeds, and what fails does not show which imports it would have used"
-        if found.problem is not None:
-            return found
-        done = search(candidates, self._try, MOST_SETS)
-        found.eager = done.refused
-        found.edges = [
-            Saving(importer, target, statistics.median(self._ms[importer, target]))
-            for importer, target in sorted(done.kept)
-        ]
-        found.edges.sort(key=lambda edge: -edge.ms)
+        if found.problem is None:
+            self._search(candidates)
         return found
 
-    def _run_eager(self) -> tuple[frozenset[Edge], frozenset[Edge]]:
-        """Run each event without laziness; return all imports: of ordinary modules, and of suspect ones."""
+    def _search(self, candidates: frozenset[Edge]) -> None:
+        """Note which of the candidates can be lazy, and why others cannot."""
+        done = search((candidates,), self._try, MOST_SETS)
+        proven = search((done.kept,), self._try_alone, MOST_PROOFS)
+        found = self._found
+        if found.problem is not None:
+            return
+        refused = found.eager | done.refused | proven.refused
+        # What fails beside one set may load beside another.
+        found.eager = {edge: reason for edge, reason in refused.items() if edge not in proven.kept}
+        found.edges = [
+            Saving(importer, target, statistics.median(self._ms[importer, target]))
+            for importer, target in sorted(proven.kept)
+        ]
+        found.edges.sort(key=lambda edge: -edge.ms)
+
+    def _run_eager(self) -> frozenset[Edge]:
+        """Run each event without laziness; return the imports that may be lazy."""
         asked: set[Edge] = set()
-        suspects: set[str] = set()
+        unfit: dict[Edge, str] = {}
         for name, event in self._events.items():
             self._eager[name] = [everything(self._run(event, ())[0]) for _ in range(EAGER)]
             # One more: what notes all imports puts a name into each module, which some would show.
             _, recording = self._run(event, None)
             asked |= {(importer, target) for importer, target in recording.get("asked", ())}
-            suspects |= set(recording.get("suspects", ()))
+            unfit |= {(importer, target): reason for importer, target, reason in recording.get("unfit", ())}
         if not asked and self._found.problem is None:
             self._found.problem = "no import was seen: the function's modules are not loaded as files are"
-        ordinary = frozenset(edge for edge in asked if edge[0] not in suspects)
-        return ordinary, frozenset(asked) - ordinary
+        self._found.eager = {edge: reason for edge, reason in unfit.items() if reason}
+        return frozenset(asked - unfit.keys())
 
-    def _try(self, edges: frozenset[Edge]) -> Verdict:
+    def _check_shape(self, name: str) -> None:
+        """Note it as the problem if the eager answers to an event vary beyond values."""
+        shaped = reshaped(self._eager[name])
+        if shaped and self._found.problem is None:
+            self._found.problem = f"{name}: the eager function's answers vary beyond values: {shaped[0]}"
+
+    def _try_alone(self, edges: frozenset[Edge]) -> Verdict:
+        """Do as `_try`, and load each edge that is left without the others besides, as a route may."""
+        return self._try(edges, alone=True)
+
+    def _try(self, edges: frozenset[Edge], *, alone: bool = False) -> Verdict:
         """Run all events with these edges lazy, the one that failed last first; stop where one differs."""
-        verdict = Verdict()
+        verdict = Verdict(self._found.problem)
+        if verdict.broken is not None:
+            return verdict
         times: dict[Edge, list[float]] = {}
         for name, event in list(self._events.items()):
-            result, recording = self._run(event, edges)
+            result, recording = self._run(event, edges, alone=alone)
             verdict.add(recording)
             reason = self._compare(name, event, result)
             if reason is None and not recording.get("complete"):
@@ -222,22 +242,24 @@ class Finder:
             return None
         again, _ = self._run(event, ())
         self._eager[name].append(everything(again))
+        self._check_shape(name)
         found = unexplained(self._eager[name], after)
-        return str(found[0]) if found else None
+        return self._found.problem or (str(found[0]) if found else None)
 
-    def _run(self, event: bytes, edges: Iterable[Edge] | None) -> tuple[InvokeResult, dict[str, Any]]:
+    def _run(
+        self, event: bytes, edges: Iterable[Edge] | None, *, alone: bool = False
+    ) -> tuple[InvokeResult, dict[str, Any]]:
         self._found.starts += 1
-        return self._start(event, edges)
+        return self._start(event, edges, alone)
 
 
-def write_list(root: Path, python: str, edges: Iterable[Saving], packages: Iterable[Package]) -> None:
-    """Write what the runtime reads: the edges, and the versions that they were proven on.
+def write_list(root: Path, python: str, edges: Iterable[Saving]) -> None:
+    """Write what the runtime reads: the edges, and the versions of all packages that they were proven with.
 
     Args:
-        root: The function's folder.
+        root: The function's folder, with the packages' metadata.
         python: The minor version of Python.
         edges: What is lazy.
-        packages: The packages in *root*.
 
     Raises:
         BuildError: If the function has a file of that name already.
@@ -248,29 +270,19 @@ def write_list(root: Path, python: str, edges: Iterable[Saving], packages: Itera
     listed: dict[str, list[str]] = {}
     for edge in edges:
         listed.setdefault(edge.importer, []).append(edge.target)
-    modules = {name for importer, targets in listed.items() for name in (importer, *targets)}
     value = {
         "schema": SCHEMA,
         "python": python,
-        "distributions": _versions(root, modules, packages),
+        "distributions": dict(map(_distribution, root.glob("*.dist-info"))),
         "edges": {importer: sorted(targets) for importer, targets in listed.items()},
     }
     path.write_text(json.dumps(value, sort_keys=True, indent=1) + "\n", encoding="utf-8")
 
 
-def _versions(root: Path, modules: Iterable[str], packages: Iterable[Package]) -> dict[str, str]:
-    """Return the versions of the packages that have one of *modules*, by the names in their metadata."""
-    tops = {name.partition(".")[0] for name in modules}
-    found = {}
-    for package in packages:
-        own = {
-            place.partition("/")[0].partition(".")[0]
-            for place in package.files
-            if place.endswith((".py", ".so"))
-        }
-        if own & tops:
-            found[_name(root / package.info / "METADATA") or package.name] = package.version
-    return found
+def _distribution(info: Path) -> tuple[str, str]:
+    """Return a package's name, as its metadata has it, and the version that the runtime reads."""
+    name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
+    return _name(info / "METADATA") or name, version
 
 
 def _name(metadata: Path) -> str | None:

@@ -37,28 +37,45 @@ def make_lazy(runs: Runs, stage: Stage, events: Mapping[str, bytes], place: Path
     """
     snapshot(stage.root, place)
     try:
-        found = Finder(_Starts(runs, place).start, events).find()
+        found = Finder(_Starts(runs, place, own_names(stage)).start, events).find()
     finally:
         shutil.rmtree(place)
     if found.edges:
-        write_list(stage.root, stage.target.python, found.edges, stage.packages)
+        write_list(stage.root, stage.target.python, found.edges)
     return found
+
+
+def own_names(stage: Stage) -> set[str]:
+    """Return the first names of what belongs to no package, as far as its metadata say so.
+
+    A package that has lost its RECORD is known by its name, and by what its top_level.txt lists.
+    """
+    theirs = {file.partition("/")[0] for package in stage.packages for file in package.files}
+    for info in stage.root.glob("*.dist-info"):
+        theirs.add(info.name.partition("-")[0].lower())
+        listed = info / "top_level.txt"
+        theirs.update(listed.read_text(errors="replace").split() if listed.is_file() else ())
+    names = {place.name for place in stage.root.iterdir()} - theirs
+    return {name.partition(".")[0] for name in names} - {name.partition(".")[0] for name in theirs}
 
 
 class _Starts:
     """Cold starts at one place, with files for the recorder beside it."""
 
-    def __init__(self, runs: Runs, place: Path) -> None:
-        self._runs, self._place = runs, place
+    def __init__(self, runs: Runs, place: Path, own: Iterable[str]) -> None:
+        self._runs, self._place, self._own = runs, place, sorted(own)
         self._order, self._out = place.with_name("lazy-order"), place.with_name("lazy-recording")
 
-    def start(self, event: bytes, edges: Iterable[Edge] | None) -> tuple[InvokeResult, dict[str, Any]]:
+    def start(
+        self, event: bytes, edges: Iterable[Edge] | None, alone: bool
+    ) -> tuple[InvokeResult, dict[str, Any]]:
         """Start the function once; return what came of it and the recording, empty if there is none."""
         listed: dict[str, list[str]] | None = None if edges is None else {}
         if listed is not None:
             for importer, target in edges or ():
                 listed.setdefault(importer, []).append(target)
-        self._order.write_bytes(marshal.dumps({"edges": listed}, 4))
+        order = {"edges": listed, "alone": alone, "root": str(self._place), "own": self._own}
+        self._order.write_bytes(marshal.dumps(order, 4))
         self._out.unlink(missing_ok=True)
         script = [str(RECORDER), str(self._out), str(self._order)]
         result = self._runs.cold_start(event, self._place, script)
