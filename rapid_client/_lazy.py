@@ -77,7 +77,7 @@ def install(environment: Environment, path: str | None) -> None:
 
 def warn(environment: Environment, message: str) -> None:
     """Write a line of ours to the log, at level WARN."""
-    from rapid_client._faults import warn as write  # deferred: most starts have nothing to say
+    from rapid_client._faults import advise as write  # deferred: most starts have nothing to say
 
     write(environment, f"rapid_client: {message}")
 

@@ -239,7 +239,7 @@ def handler(event, context):
 
 
 def test_the_function_s_logging_is_not_touched(starter: Starter) -> None:
-    """No handler is added, none is asked, and its formatter may need what the line lacks; its level counts."""
+    """No handler is added, none is asked: its formatter may need what the line lacks. Its level counts."""
     source = """
 import logging, sys
 root = logging.getLogger()
@@ -259,23 +259,20 @@ def handler(event, context):
 
 
 def test_a_path_that_is_no_text(starter: Starter) -> None:
-    """A loader may have been given a path object, or what is no path at all: init goes on."""
+    """A loader of the function's own may name its source by a path object: init goes on."""
+    stale(starter)
     source = """
 import pathlib
 from importlib.machinery import SourceFileLoader
-class Loader(SourceFileLoader):
-    def get_data(self, path):
-        return super().get_data(str(path)) if str(path).endswith(".py") else b""
-path = pathlib.Path(__file__).with_name("big.py")
-for each in (path, b"big.py"):
-    try:
-        Loader("big", each).get_code("big")
-    except (TypeError, AttributeError):
-        Loader("big", str(path)).source_to_code(path.read_bytes(), each)
+path = pathlib.Path(__file__).with_name("packages") / "big.py"
+SourceFileLoader("big", path).get_code("big")
 def handler(event, context):
     return "done"
 """
-    assert LINE.fullmatch(served(starter, source))
+    found = LINE.fullmatch(served(starter, source))
+
+    assert found
+    assert found[2] == STALE
 
 
 def test_a_loader_of_a_tool_s_own(starter: Starter) -> None:

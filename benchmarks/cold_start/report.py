@@ -38,11 +38,15 @@ SIZE_LIMIT: Final = 0.35
 KINDS: Final = ("zipped", "unpacked")
 
 
+def shared(times: Times, one: str, other: str) -> Times:
+    """Return the functions that both variants can run."""
+    return {name: each for name, each in times.items() if each.get(one) and each.get(other)}
+
+
 def ratio(times: Times, one: str, other: str, function: str | None = None) -> float | None:
     """Return the sum of medians of variant *one* as a share of that of *other*, over what both can run."""
-    chosen = [
-        each for name, each in times.items() if function in {None, name} and each.get(one) and each.get(other)
-    ]
+    both = shared(times, one, other)
+    chosen = [each for name, each in both.items() if function in {None, name}]
     if not chosen:
         return None
     sums = [sum(statistics.median(each[variant]) for each in chosen) for variant in (one, other)]
@@ -60,7 +64,8 @@ def targets(result: Mapping[str, Any]) -> list[Ratio]:
     for one, other, function, limit in wanted:
         value = ratio(times, one, other, function)
         if value is not None:
-            found.append(Ratio(f"{function or f'{len(times)} functions'}: {one} / {other}", value, limit))
+            over = function or f"{len(shared(times, one, other))} functions"
+            found.append(Ratio(f"{over}: {one} / {other}", value, limit))
     if result.get("size"):
         size = result["size"]
         value = round(size["packaged"]["zipped"] / size["pip"]["zipped"], 3)
