@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
 import os
 import shutil
-import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._target.archive import DAMAGED
 from rapid_client.local._target.errors import BuildError, OrderError
+from rapid_client.local._target.unzip import finish, unzip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +82,7 @@ def _copy_folder(source: Path, folder: Path, out: Path) -> list[str]:
             place = folder / inner
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
-            _finish(place, path.stat().st_mode, path.stat().st_mtime)
+            finish(place, path.stat().st_mode, path.stat().st_mtime)
     return left
 
 
@@ -118,65 +116,32 @@ def _tagged(folder: Path, files: list[str]) -> bool:
 
 def _unpack(source: Path, folder: Path) -> list[str]:
     """Unpack the zip file, with its times; return what was left out."""
-    left: set[str] = set()
-    try:
-        with zipfile.ZipFile(source) as archive:
-            outside = _environments(archive)
-            for entry in archive.infolist():
-                if entry.is_dir():
-                    continue
-                inner = _inner(source, entry.filename)
-                top = next((above for above in map(str, _above(inner)) if above in outside), None)
-                if top is not None:
-                    left.add(f"{top}/")
-                elif inner.name == VERSION_CONTROL_FILE:
-                    left.add(str(inner))
-                else:
-                    _extract(archive, entry, folder, inner)
-    except DAMAGED as exc:
-        raise BuildError(f"{source} is damaged: {exc}") from None
+    unzip(source, folder)
+    left = []
+    for here, folders, files in os.walk(folder):
+        inner = PurePosixPath(Path(here).relative_to(folder).as_posix())
+        gone = [name for name in folders if _left_out(Path(here, name))]
+        folders[:] = [name for name in folders if name not in gone]
+        for name in gone:
+            _remove(Path(here, name))
+        left += [f"{inner / name}/" for name in gone]
+        if VERSION_CONTROL_FILE in files:
+            Path(here, VERSION_CONTROL_FILE).unlink()
+            left.append(str(inner / VERSION_CONTROL_FILE))
+        for name in [*folders, *files]:
+            _check_link(source, folder, Path(here, name))
     return sorted(left)
 
 
-def _environments(archive: zipfile.ZipFile) -> set[str]:
-    """Return the folders of a zip file that are left out."""
-    found = set()
-    for name in archive.namelist():
-        place = PurePosixPath(name)
-        found |= {str(above) for above in _above(place) if above.name in VERSION_CONTROL | ENVIRONMENTS}
-        if place.name == "pyvenv.cfg" and place.parent.name:
-            found.add(str(place.parent))
-        found |= {str(above.parent) for above in _above(place) if above.name == "conda-meta"} - {"."}
-    return found
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
 
 
-def _above(place: PurePosixPath) -> list[PurePosixPath]:
-    """Return the folders that a file is in, the outermost first."""
-    return [above for above in reversed(place.parents) if above.name]
-
-
-def _inner(source: Path, name: str) -> PurePosixPath:
-    place = PurePosixPath(name)
-    if place.is_absolute() or ".." in place.parts or not place.parts:
-        raise BuildError(f"{source} has a file {name!r}, which would not stay in its folder")
-    return place
-
-
-def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, inner: PurePosixPath) -> None:
-    place, mode = folder / inner, entry.external_attr >> 16
-    place.parent.mkdir(parents=True, exist_ok=True)
-    data = archive.read(entry)
-    if not stat.S_ISLNK(mode):
-        place.write_bytes(data)
-        _finish(place, mode, calendar.timegm((*entry.date_time, 0, 0, 0)))
-        return
-    to = os.path.normpath(str(inner.parent / data.decode()))
-    if os.path.isabs(to) or to.split("/")[0] == "..":
-        raise BuildError(f"{archive.filename} has a link {inner} that leads out of it, to {data.decode()!r}")
-    place.symlink_to(data.decode())
-
-
-def _finish(place: Path, mode: int, time: float) -> None:
-    """Give a copied file its time, and of its mode what counts: who may run it."""
-    place.chmod(0o755 if mode & 0o100 else 0o644)
-    os.utime(place, (time, time))
+def _check_link(source: Path, folder: Path, path: Path) -> None:
+    """Refuse a link that leads out of the function: what is there is not shipped."""
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(folder.resolve()):
+        place = path.relative_to(folder).as_posix()
+        raise BuildError(f"{source} has a link {place} that leads out of it, to {str(path.readlink())!r}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
 import os
 import shutil
-import stat
 import zipfile
 from dataclasses import asdict, dataclass, replace
 from html import escape
@@ -19,6 +17,8 @@ from rapid_client.local._profile.measure import Failed
 from rapid_client.local._profile.model import SCHEMA
 from rapid_client.local._profile.page import document
 from rapid_client.local._profile.terminal import recorder_cost
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.unzip import unzip
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,24 +134,11 @@ def read_side(text: str, default: Side, folder: Path) -> Side:
 
 
 def _unpack(path: Path, folder: Path) -> None:
-    """Unpack, with the times and permissions that Lambda would give the files."""
+    """Unpack, with the times that Lambda would give the files."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                file = Path(archive.extract(entry, folder))
-                if not entry.is_dir():
-                    _stamp(file, entry)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError) as exc:
-        raise Failed(f"--compare {str(path)!r} cannot be unpacked: {exc}") from None
-
-
-def _stamp(file: Path, entry: zipfile.ZipInfo) -> None:
-    """Give *file* its recorded time, in UTC, as bytecode is compared with it, and its permissions."""
-    seconds = calendar.timegm((*entry.date_time, 0, 0, 0))
-    mode = stat.S_IMODE(entry.external_attr >> 16)
-    if mode:
-        file.chmod(mode | stat.S_IRUSR)
-    os.utime(file, (seconds, seconds))
+        unzip(path, folder)
+    except BuildError as exc:
+        raise Failed(f"--compare: {exc.message}") from None
 
 
 def _rows(a: dict[str, tuple[float, float]], b: dict[str, tuple[float, float]]) -> list[Row]:
