@@ -1,4 +1,4 @@
-"""Cold starts of users' functions that can do no harm: no AWS credentials, and no network.
+"""Cold starts of users' functions that can do no harm: no AWS credentials, no network, a read-only folder.
 
     with Runs(RunSettings(handler="app.handler", options=FunctionOptions(root="src"))) as runs:
         first, second = runs.cold_starts([b"{}"], times=2)[0]
@@ -88,7 +88,8 @@ class Runs:
 
     Attributes:
         worker_module: The module whose ``main`` does the runs, in a process of its own.
-        notices: After ``with``: what could not be done, a line each; that the network could not be cut off.
+        notices: After ``with``: what could not be done, a line each: that the runs could reach
+            the network, or write to the function's folder.
 
     Raises:
         ConfigError: From ``with``, if no worker can be started.
@@ -101,13 +102,19 @@ class Runs:
         self.notices: list[str] = []
 
     def __enter__(self) -> Self:
+        could: dict[str, str] = {}
         said = self._start(network=self._settings.network)
         if "failed" in said:
             self.__exit__(None, None, None)
-            self.notices.append(
-                f"the runs can reach the network: it cannot be cut off here ({said['failed']})"
-            )
+            could["reach the network"] = said["failed"]
             said = self._start(network=True)
+        if said.get("writable"):
+            could["write to the function's folder"] = said["writable"]
+        if could:
+            reasons = ", ".join(dict.fromkeys(could.values()))
+            self.notices.append(
+                f"the runs can {' and '.join(could)}: that cannot be prevented here ({reasons})"
+            )
         if "ready" not in said:
             self.__exit__(None, None, None)
             raise ConfigError(f"{sys.executable} cannot run functions: its process ended at once")

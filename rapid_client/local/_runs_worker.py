@@ -7,38 +7,30 @@ gets one answer for each.
 from __future__ import annotations
 
 import base64
-import ctypes
-import fcntl
 import json
-import os
+import shutil
 import signal
-import socket
-import struct
 import sys
+import tempfile
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rapid_client.errors import ConfigError
+from rapid_client.local._runs_isolation import adopt_orphans, cut_network, end_children, own_mounts, read_only
 from rapid_client.local._scripted import ScriptedFunction
 from rapid_client.local.environment import FunctionOptions
 from rapid_client.local.function import LocalFunction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from rapid_client.local.function import InvokeResult
 
     #: Gets the handler, how it is run, and the line that was asked.
     Answer = Callable[[str, FunctionOptions, dict[str, Any]], dict[str, Any]]
-
-#: <linux/sched.h>
-CLONE_NEWUSER: Final = 0x10000000
-CLONE_NEWNET: Final = 0x40000000
-#: <linux/sockios.h>, <linux/if.h>
-SIOCSIFFLAGS: Final = 0x8914
-IFF_UP: Final = 1
 
 
 def main(answer: Answer | None = None) -> None:
@@ -54,41 +46,38 @@ def main(answer: Answer | None = None) -> None:
         if problem is not None:
             _say({"failed": problem})
             return
-        _say({"ready": True})
+        writable = own_mounts()
+        adopt_orphans()
+        _say({"ready": True, "writable": writable})
         options = FunctionOptions(**order["options"])
-        for line in sys.stdin:
-            asked = json.loads(line)
-            here = replace(options, root=asked["root"])
-            _say((answer or _run)(order["handler"], here, asked))
+        with tempfile.TemporaryDirectory(prefix="rapid-runs-", ignore_cleanup_errors=True) as scratch:
+            # The same path for all, since it may be part of an answer.
+            tmp = Path(scratch, "tmp")
+            options = replace(options, env={"TMPDIR": str(tmp), **options.env})
+            for line in sys.stdin:
+                asked = json.loads(line)
+                here = replace(options, root=asked["root"])
+                with _guarded(here.folder, tmp, protected=writable is None):
+                    said = (answer or _run)(order["handler"], here, asked)
+                _say(said)
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # who asked has gone, or goes
 
 
-def cut_network() -> str | None:
-    """Put this process and those that it starts into a network that has nothing but its own loopback.
+@contextmanager
+def _guarded(root: Path, tmp: Path, *, protected: bool) -> Iterator[None]:
+    """Let the block run a function as on Lambda: its folder is read-only, *tmp* is empty at the start.
 
-    As root that takes one call; others get it together with a user namespace in which they are who they were.
-
-    Returns:
-        Why it could not be done. The process may then be without any network, its own loopback among it.
+    What it has started, and detached, ends with it.
     """
-    platform: str = sys.platform  # the type checker would call one half unreachable
-    if platform != "linux":
-        return "only Linux has network namespaces"
-    user, group = os.geteuid(), os.getegid()
-    libc = ctypes.CDLL(None, use_errno=True)
+    tmp.mkdir()
     try:
-        if libc.unshare(CLONE_NEWNET) != 0:
-            if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
-                return os.strerror(ctypes.get_errno())
-            Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-            Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
-            Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
-    except OSError as exc:
-        return exc.strerror or str(exc)
-    return None
+        # A folder that is not there is the block's to complain of.
+        with read_only(root) if protected and root.is_dir() else nullcontext():
+            yield
+            end_children()
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
 
 
 def _function(handler: str, options: FunctionOptions, script: list[str]) -> LocalFunction:

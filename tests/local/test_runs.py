@@ -162,3 +162,55 @@ def test_the_environment_keeps_the_rest() -> None:
 
     assert environ.items() >= {"HOME": "/home/ada", **DUMMIES}.items()
     assert "AWS_ROLE_ARN" not in environ
+
+
+#: What harms on Lambda could not: it writes beside its code, keeps a file for the next start, stays.
+HARMFUL: Final = """
+import os, subprocess, sys, tempfile
+
+def handler(event, context):
+    try:
+        with open("own.txt", "a") as file:
+            file.write("more")
+        wrote = True
+    except OSError:
+        wrote = False
+    kept = os.path.join(tempfile.gettempdir(), "kept")
+    fresh = not os.path.exists(kept)
+    open(kept, "w").close()
+    stays = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    return {"wrote": wrote, "fresh": fresh, "kept": kept, "stays": stays.pid}
+"""
+
+
+def can_be_mounted() -> bool:
+    """Whether this machine lets us make a folder read-only, asked without our own code."""
+    for options in (["--mount"], ["--mount", "--map-root-user"]):
+        try:
+            command = ["unshare", *options, "mount", "--bind", "/usr", "/usr"]
+            if subprocess.run(command, capture_output=True).returncode == 0:
+                return True
+        except FileNotFoundError:
+            return False
+    return False
+
+
+def test_a_run_leaves_nothing_behind(function_folder: Callable[[str], Path]) -> None:
+    """Neither a change of its own files, nor a temporary file for the next run, nor a process."""
+    root = function_folder(HARMFUL)
+    (root / "own.txt").write_text("mine")
+    options = FunctionOptions(root=root, timeout=30)
+    with Runs(RunSettings(handler="app.handler", options=options)) as runs:
+        first, second = (result.json() for result in runs.cold_starts([b"{}"], times=2)[0])
+        notices = runs.notices
+        if sys.platform == "linux":
+            assert not alive(first["stays"])
+            assert not alive(second["stays"])
+
+    assert (first["fresh"], second["fresh"]) == (True, True)
+    assert first["kept"] == second["kept"]
+    assert not os.path.exists(first["kept"])
+    if can_be_mounted():
+        assert (first["wrote"], (root / "own.txt").read_text(), notices) == (False, "mine", [])
+    else:
+        assert any("write to the function's folder" in notice for notice in notices)

@@ -103,8 +103,8 @@ def steps(services: tuple[str, ...] | None, *, strip: bool, sources: bool) -> li
 
 
 def snapshot(root: Path, folder: Path) -> Path:
-    """Return a copy of the tree that shares its files: no step changes a file, each replaces it."""
-    shutil.copytree(root, folder, symlinks=True, copy_function=os.link)
+    """Return a copy of the tree that shares no file with it: what runs may write to its own."""
+    shutil.copytree(root, folder, symlinks=True)
     return folder
 
 

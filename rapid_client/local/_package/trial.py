@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rapid_client.local._package.compare import answer, unexplained, varying
 from rapid_client.local._target.errors import BuildError
+from rapid_client.local._verdict import failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,16 +133,16 @@ class Trial:
         answers = [answer(each) for each in before]
         varies = [each.path for each in varying(answers)]
         found = [unexplained(answers, answer(each)) for each in after]
-        good = all(result.ok for result in before)
+        good = not any(map(failure, before))
         # A time-out says more of the machine than of the function.
         settled = good or (not varies and before[0].status != "timeout")
         if all(found) and settled:
             return Verdict(name, same=False, varies=varies, lines=_difference(found[0], after[0]))
         if not good:
-            bad = next(result for result in before if not result.ok)
+            bad = next(result for result in before if failure(result))
             answered = any(result.status in ANSWERED for result in before)
             how = "fails in the original" if all(found) else "fails in both alike"
-            line = f"{how}, which proves little: {bad.status}: {_short(bad)}"
+            line = f"{how}, which proves little: {failure(bad)}: {_short(bad)}"
             return Verdict(name, None, varies, [line], answered)
         return Verdict(name, same=True, varies=varies, lines=[])
 
@@ -151,7 +152,7 @@ class Trial:
         for _ in range(times):
             for name in self._trees:
                 result = self._start(name, event)
-                if result.ok and result.init_ms is not None:
+                if not failure(result) and result.init_ms is not None:
                     took[name].append(result.init_ms + result.duration_ms)
         if all(took.values()):
             self._outcome.cold = {
