@@ -32,7 +32,12 @@ LARGE: Final = {
     "shop/used/__init__.py": "",
     "shop/used/user.py": "from .tests.helper import HELP\n",
     "shop/named/tests/test_it.py": "",
-    "shop/registry.py": 'PLUGINS = ["shop.named.tests.test_it"]\n',
+    "shop/registry.py": 'PLUGINS = ["shop.named.tests.test_it", "shop.colon.tests.test_it:run"]\n',
+    "shop/colon/tests/test_it.py": "",
+    "shop/point/tests/test_it.py": "",
+    "path/tests/test_it.py": "",
+    "path/tests/data.json": "",
+    "path/__init__.py": 'from pathlib import Path\nDATA = Path(__file__).parent / "tests" / "data.json"\n',
     "shop/tests.pyi": "",
     "shop/__init__.pyi": "",
     "shop/py.typed": "",
@@ -44,7 +49,7 @@ LARGE: Final = {
     "shop/template.py": "class {{ name }}:\n",
     "shop-1.0.dist-info/INSTALLER": "pip",
     "shop-1.0.dist-info/direct_url.json": "{}",
-    "shop-1.0.dist-info/entry_points.txt": "[shop.plugins]\ninner = shop.inner\n",
+    "shop-1.0.dist-info/entry_points.txt": "[shop.plugins]\na = shop.inner\n[x]\nb = shop.point.tests:X\n",
     "shop-1.0.dist-info/sboms/shop.json": "{}",
     "shop-1.0.dist-info/pbr.json": "{}",
 }
@@ -62,7 +67,8 @@ def test_packages_lose_what_no_function_loads(bench: Bench) -> None:
         *("app.py", "shop/__init__.py", "shop/inner.py", "shop/data/test/one.csv", "shop/template.py"),
         *("shop/used/__init__.py", "shop/used/user.py", "shop/used/tests/__init__.py"),
         *("shop/used/tests/helper.py", "shop/registry.py", "shop/named/tests/test_it.py"),
-        *("shop/headers.py", "shop/include/used.h"),
+        *("shop/headers.py", "shop/include/used.h", "shop/colon/tests/test_it.py"),
+        *("shop/point/tests/test_it.py", "path/__init__.py", "path/tests/test_it.py", "path/tests/data.json"),
         *(f"{info}/METADATA", f"{info}/entry_points.txt", f"{info}/licenses/LICENSE", f"{info}/pbr.json"),
         f"{info}/top_level.txt",
     }
@@ -107,20 +113,40 @@ def test_the_users_own_code_stays(shop: Bench) -> None:
             "lib/.git": "gitdir: x",
             "odd/CACHEDIR.TAG": CACHE_TAG,
             "odd/x": "",
-            "fake/CACHEDIR.TAG": "mine",
-            "fake/x": "",
+            "CACHEDIR.TAG": CACHE_TAG,
         }
     )
+    (shop.folder / "src" / "empty").mkdir()
     said = shop.package(*shop.require("shop"))
     names = {name for name in shop.contents() if not name.startswith("shop")}
 
-    assert names == {
+    assert names - {"lib/"} == {
         *("app.py", "tests/__init__.py", "tests/test_app.py", "types.pyi", "py.typed", "fast.c"),
-        *("data/.env", ".gitignore", "a-b/other.py", "notes.txt", "fake/CACHEDIR.TAG", "fake/x"),
+        *(
+            "data/.env",
+            ".gitignore",
+            "a-b/other.py",
+            "notes.txt",
+            "CACHEDIR.TAG",
+            "odd/CACHEDIR.TAG",
+            "odd/x",
+            "empty/",
+        ),
         *map(cached, ("app.py", "tests/__init__.py", "tests/test_app.py", "a-b/other.py")),
     }
-    assert said["left_out"] == [".git/", ".tox/", "env/", "lib/.git"]
-    assert said["dropped"]["caches"]["files"] == 4
+    assert said["left_out"] == [".git/", ".mypy_cache/", ".tox/", "__pycache__/", "env/", "lib/.git"]
+    assert said["dropped"]["caches"]["files"] == 2
+
+
+def test_a_record_that_cannot_be_read(shop: Bench) -> None:
+    """What it would list, and what has a digest that cannot be checked, is the user's own."""
+    shop.function({"dep-1.dist-info/RECORD": b"\xff,,\n", "dep/tests/test_x.py": ""})
+    shop.function(
+        {"far-1.dist-info/RECORD": "far/tests/test_x.py,shake_128=x,0\n", "far/tests/test_x.py": ""}
+    )
+    shop.package(*shop.require("shop"))
+
+    assert {"dep/tests/test_x.py", "far/tests/test_x.py"} <= set(shop.contents())
 
 
 def test_bytecode_is_trusted_and_names_lambdas_folder(shop: Bench) -> None:

@@ -91,8 +91,9 @@ def test_binaries_for_another_machine(shop: Bench) -> None:
     line = shop.refused(*shop.require("native"), "--arch", HERE)
     assert f"native/_x.so is for {ELSEWHERE}, and the function is for {HERE}" in line
 
-    shop.function({"bin/tool": make_elf(ELSEWHERE)})
+    shop.function({"bin/tool": make_elf(ELSEWHERE), "bin/broken": b"\x7fELF"})
     said = shop.package(*shop.require("shop"), "--arch", HERE)
+    assert any(note.startswith("bin/broken is a damaged ELF file") for note in said["notes"])
     assert f"bin/tool is for {ELSEWHERE}, and the function is for {HERE}" in said["notes"]
 
 
@@ -168,3 +169,12 @@ def test_an_empty_source(shop: Bench) -> None:
     (shop.folder / "src" / "app.py").unlink()
 
     assert "holds no code" in shop.refused()
+    shop.function({"__pycache__/app.cpython-39.pyc": ""})
+    assert "all of it is in __pycache__/" in shop.refused()
+
+
+def test_a_name_that_no_zip_file_can_have(shop: Bench) -> None:
+    """It is one line, not a traceback."""
+    (shop.folder / "src" / os.fsdecode(b"a\xff.txt")).write_text("")
+
+    assert "a\\xff.txt' is no UTF-8" in shop.refused(*shop.require("shop"))

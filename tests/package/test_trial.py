@@ -11,6 +11,7 @@ import pytest
 
 from tests.layer.elves import make_elf
 from tests.layer.workbench import DIGITS
+from tests.local.test_runs import can_be_cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,6 +120,31 @@ def test_events_that_fail_prove_nothing(shop: Bench) -> None:
     assert "no cold start was measured: no event succeeds" in done.stderr
 
 
+def test_answers_of_a_server_that_fails_prove_nothing(shop: Bench) -> None:
+    """A handler that has caught an error answers, and has not done its work."""
+    shop.function({"app.py": "def handler(event, context):\n    return {'statusCode': 502}\n"})
+    done = shop.run("src", "--out", "out.zip", *trial("{}"))
+
+    assert "{}: fails in both alike, which proves little: answered 502: " in done.stderr
+    assert "no cold start was measured: no event succeeds" in done.stderr
+
+
+def test_a_function_that_writes_to_its_files(shop: Bench) -> None:
+    """What is shipped is what it was before the runs."""
+    source = """
+def handler(event, context):
+    try:
+        with open("own.txt", "a") as file:
+            file.write("more")
+    except OSError:
+        pass
+"""
+    shop.function({"app.py": source, "own.txt": "mine"})
+    shop.package(*trial("{}"))
+
+    assert shop.contents()["own.txt"] == b"mine"
+
+
 def test_a_function_that_does_not_start_is_refused(shop: Bench) -> None:
     """A forgotten requirement, for one: the zip would not work on Lambda either. An older one is removed."""
     (shop.folder / "out.zip").write_bytes(b"older")
@@ -158,11 +184,13 @@ def test_runs_have_neither_credentials_nor_network(shop: Bench) -> None:
     shop.function({"app.py": GUARDED})
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        shut = shop.package(*trial(f'{{"port": {port}, "want": false}}'), AWS_ACCESS_KEY_ID="REAL")
+        given = (*trial(f'{{"port": {port}, "want": false}}'), "--env", "AWS_SESSION_TOKEN=x")
+        shut = shop.package(*given, AWS_ACCESS_KEY_ID="REAL")
         event = f'{{"port": {port}, "want": true}}'
         opened = shop.package(*trial(event), "--aws", "--network", AWS_ACCESS_KEY_ID="REAL")
 
-    if not any("can reach the network" in note for note in shut["notes"]):
+    assert any(note.startswith("--env AWS_SESSION_TOKEN: the runs have no AWS") for note in shut["notes"])
+    if can_be_cut():
         assert shut["trial"]["events"][0]["same"] is True
     assert opened["trial"]["events"][0]["same"] is True
 

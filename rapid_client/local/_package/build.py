@@ -18,7 +18,7 @@ from rapid_client.local._package.services import offer
 from rapid_client.local._package.source import copy_source
 from rapid_client.local._package.stage import Stage, snapshot, steps
 from rapid_client.local._package.trial import Trial, count_starts
-from rapid_client.local._runs import Runs, RunSettings
+from rapid_client.local._runs import CREDENTIALS, Runs, RunSettings
 from rapid_client.local._target.archive import MOST_DIRECT, check_size, replacing, write_zip
 from rapid_client.local._target.bytecode import find_compiler
 from rapid_client.local._target.checks import binaries, check_binaries, check_system, inspect
@@ -116,7 +116,7 @@ def build(order: Order, announce: Callable[[str], None]) -> Report:
             _refuse_differences(order, report.outcome)
             _refuse_dead(order, report.outcome)
         report.dropped, report.services, report.notes = stage.dropped, stage.services, stage.notes
-        report.lazy = stage.lazy
+        report.lazy, report.left_out = stage.lazy, sorted([*report.left_out, *stage.left_out])
         _write(order, stage, report)
         return report
 
@@ -166,11 +166,11 @@ def _check(stage: Stage) -> list[str]:
     owned, found, notes = stage.owned, [], []
     for path in binaries(stage.root):
         place = path.relative_to(stage.root).as_posix()
-        with path.open("rb") as file:
-            elf = inspect(place, file)
-        if elf is None:
-            continue
         try:
+            with path.open("rb") as file:
+                elf = inspect(place, file)
+            if elf is None:
+                continue
             check_system(place, elf, stage.target)
         except BuildError as exc:
             if place in owned:
@@ -223,12 +223,20 @@ def _try(
     options = replace(trying.options, python=stage.compiler.command, env=_environ(trying, stage, scratch))
     settings = RunSettings(handler=trying.handler, options=options, aws=trying.aws, network=trying.network)
     with Runs(settings) as runs:
-        stage.notes += runs.notices
+        stage.notes += runs.notices + _withheld(trying)
         if order.lazy:
             stage.lazy = make_lazy(runs, stage, trying.events, scratch / "task")
             if stage.lazy.edges:
                 trees[LAZY] = snapshot(stage.root, scratch / "lazy")
         return Trial(runs, trying.handler, trees, scratch / "task").run(trying.events, trying.runs)
+
+
+def _withheld(trying: Trying) -> list[str]:
+    """Return what is to be said of variables that were asked for, and that the runs do not get."""
+    names = sorted(CREDENTIALS & set(trying.options.env))
+    if trying.aws or not names:
+        return []
+    return [f"--env {', '.join(names)}: the runs have no AWS credentials: --aws lets them have these"]
 
 
 def _environ(trying: Trying, stage: Stage, scratch: Path) -> dict[str, str]:

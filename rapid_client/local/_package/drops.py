@@ -45,7 +45,7 @@ def unused(root: Path, packages: Sequence[Package]) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {TESTS: [], STUBS: [], NATIVE: [], METADATA: []}
     folders = _test_folders(packages)
-    referred = _referred(root, folders)
+    referred = _referred(root, folders) | _entry_points(root, packages)
     gone = sorted(folder for folder in folders if not _is_referred(folder, referred))
     for package in packages:
         sources = _Sources(root, package)
@@ -119,8 +119,27 @@ def _referred(root: Path, folders: set[str]) -> set[str]:
         if path.is_file() and not any(place.startswith(f"{folder}/") for folder in folders):
             data = path.read_bytes()
             if b"test" in data:
-                found |= set(_names(data, PurePosixPath(place)))
+                names = set(_names(data, PurePosixPath(place)))
+                found |= names | _by_path(place, names, folders)
     return found
+
+
+def _by_path(place: str, names: set[str], folders: set[str]) -> set[str]:
+    """Return the test folders of a source's own package whose names it has: HERE / "tests" / "data"."""
+    top, inside, _ = place.partition("/")
+    near = [folder for folder in folders if inside and folder.startswith(f"{top}/")]
+    return {folder.replace("/", ".") for folder in near if folder.rpartition("/")[2] in names}
+
+
+def _entry_points(root: Path, packages: Sequence[Package]) -> set[str]:
+    """Return what looks like a module's name in the packages' entry points."""
+    paths = [root / package.info / "entry_points.txt" for package in packages]
+    return {
+        name
+        for path in paths
+        if path.is_file()
+        for name in DOTTED.findall(path.read_bytes().decode(errors="replace"))
+    }
 
 
 def _names(data: bytes, place: PurePosixPath) -> Iterator[str]:
@@ -141,7 +160,8 @@ def _names(data: bytes, place: PurePosixPath) -> Iterator[str]:
             yield ".".join(base)
             yield from (".".join([*base, alias.name]) for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "test" in node.value:
-            if DOTTED.fullmatch(node.value):
-                yield node.value
+            name = node.value.partition(":")[0]  # pkg.tests.plug:f
+            if DOTTED.fullmatch(name):
+                yield name
             elif node.value.startswith("."):  # import_module(".tests", __package__)
                 yield ".".join([*package, node.value.lstrip(".")])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 RECORD: Final = "RECORD"
 TOP_LEVEL: Final = "top_level.txt"
+#: Those of a fixed length.
+DIGESTS: Final = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,11 @@ def complete_metadata(root: Path, package: Package) -> None:
 
 def _recorded(root: Path, record: Path) -> frozenset[str]:
     """Return the files of RECORD that are there as it says."""
-    with record.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file) if len(row) == 3]
+    try:
+        with record.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if len(row) == 3]
+    except (UnicodeDecodeError, csv.Error):  # then all of it counts as the user's own
+        return frozenset()
     # pip says of those that it has made itself nothing but their names: RECORD for one, and bytecode.
     return frozenset(place for place, digest, _ in rows if _owned(root, place, digest))
 
@@ -120,7 +125,7 @@ def _owned(root: Path, place: str, digest: str) -> bool:
     name, _, wanted = digest.partition("=")
     if not wanted:
         return len(pure.parts) == 2 and pure.parts[0].endswith(".dist-info")
-    if name not in hashlib.algorithms_guaranteed:
+    if name not in DIGESTS:
         return False
     found = hashlib.new(name, path.read_bytes()).digest()
     return base64.urlsafe_b64encode(found).rstrip(b"=").decode() == wanted.rstrip("=")

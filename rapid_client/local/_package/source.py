@@ -18,10 +18,7 @@ VERSION_CONTROL: Final = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs", ".j
 #: In a submodule it is a file.
 VERSION_CONTROL_FILE: Final = ".git"
 ENVIRONMENTS: Final = frozenset({".tox", ".nox"})
-CACHES: Final = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"})
-#: By this file and its first line tools mark their caches (https://bford.info/cachedir/).
-CACHE_TAG: Final = "CACHEDIR.TAG"
-CACHE_SIGNATURE: Final = b"Signature: 8a477f597d28d172789f06886806bc55"
+CACHES: Final = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 
 
 def copy_source(source: Path, folder: Path, out: Path) -> list[str]:
@@ -48,18 +45,18 @@ def copy_source(source: Path, folder: Path, out: Path) -> list[str]:
         left = _unpack(source, folder)
     else:
         raise OrderError(f"{str(source)!r} is neither a folder nor a zip file")
-    if not any(folder.iterdir()):
+    if not any(path.is_symlink() or path.is_file() for path in folder.rglob("*")):
         raise BuildError(f"{str(source)!r} holds no code")
     return left
 
 
 def caches(root: Path) -> list[Path]:
-    """Return the folders of a tree that are caches of tools, without those inside others."""
+    """Return the folders of a tree that are caches of tools, without those inside others.
+
+    Only names count: a CACHEDIR.TAG may have come with a model that the function needs.
+    """
     found = []
-    for here, folders, files in os.walk(root):
-        if _tagged(Path(here), files):
-            found.append(Path(here))
-            folders.clear()
+    for here, folders, _ in os.walk(root):
         found += [Path(here, name) for name in folders if name in CACHES]
         folders[:] = [name for name in folders if name not in CACHES]
     return sorted(found)
@@ -70,8 +67,10 @@ def _copy_folder(source: Path, folder: Path, out: Path) -> list[str]:
     for path, inner in _walk(source, PurePosixPath(), (source.resolve(),)):
         if path.resolve() == out:
             left.append(f"{inner} (the result)")
-        elif path.is_dir():
+        elif path.is_dir() and _left_out(path):
             left.append(f"{inner}/")
+        elif path.is_dir():
+            (folder / inner).mkdir()
         elif path.name == VERSION_CONTROL_FILE:
             left.append(str(inner))
         elif not path.exists():
@@ -80,7 +79,6 @@ def _copy_folder(source: Path, folder: Path, out: Path) -> list[str]:
             raise BuildError(f"{path} is neither a file nor a folder: it cannot be shipped")
         else:
             place = folder / inner
-            place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
             finish(place, path.stat().st_mode, path.stat().st_mtime)
     return left
@@ -89,7 +87,7 @@ def _copy_folder(source: Path, folder: Path, out: Path) -> list[str]:
 def _walk(
     folder: Path, inner: PurePosixPath, above: tuple[Path, ...]
 ) -> Iterator[tuple[Path, PurePosixPath]]:
-    """Yield the files, and the folders that are left out; *above* are the folders that this one is in."""
+    """Yield files and folders, of those that are left out nothing else; *above* are those that this is in."""
     for path in sorted(folder.iterdir(), key=lambda each: each.name):
         place = inner / path.name
         if not path.is_dir() or _left_out(path):
@@ -97,6 +95,7 @@ def _walk(
         elif path.resolve() in above:
             raise BuildError(f"{path} is a link to a folder that it is in")
         else:
+            yield path, place
             yield from _walk(path, place, (*above, path.resolve()))
 
 
@@ -105,13 +104,6 @@ def _left_out(folder: Path) -> bool:
     if folder.name in VERSION_CONTROL | ENVIRONMENTS:
         return True
     return (folder / "pyvenv.cfg").is_file() or (folder / "conda-meta").is_dir()
-
-
-def _tagged(folder: Path, files: list[str]) -> bool:
-    if CACHE_TAG not in files:
-        return False
-    with (folder / CACHE_TAG).open("rb") as file:
-        return file.read(len(CACHE_SIGNATURE)) == CACHE_SIGNATURE
 
 
 def _unpack(source: Path, folder: Path) -> list[str]:

@@ -42,6 +42,7 @@ class Stage:
         compiler: What makes its bytecode.
         packages: The packages in it; all else is the user's own.
         notes: What is to be said.
+        left_out: The caches among the user's own files that were dropped.
         dropped: How many files were dropped, and their bytes, by kind.
         services: The services of AWS whose models are left; None if all are.
         lazy: Which imports are lazy; None if that was not looked for.
@@ -52,6 +53,7 @@ class Stage:
     compiler: Compiler
     packages: Sequence[Package]
     notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
     services: list[str] | None = None
     lazy: Laziness | None = None
@@ -109,16 +111,26 @@ def snapshot(root: Path, folder: Path) -> Path:
 
 
 def drop_unused(stage: Stage) -> None:
-    """Drop caches everywhere, and of packages what no function loads."""
+    """Drop caches everywhere, and of packages what no function loads.
+
+    Raises:
+        BuildError: If nothing is left.
+    """
+    found = caches(stage.root)
+    of_packages = {PurePosixPath(place).parent for place in stage.owned} - {PurePosixPath()}
+    folders = [PurePosixPath(folder.relative_to(stage.root).as_posix()) for folder in found]
+    stage.left_out += [f"{folder}/" for folder in folders if folder.parent not in of_packages]
     old = [
         path.relative_to(stage.root).as_posix()
-        for folder in caches(stage.root)
+        for folder in found
         for path in sorted(folder.rglob("*"))
         if path.is_symlink() or path.is_file()
     ]
     stage.remove("caches", old)
-    for folder in caches(stage.root):
-        shutil.rmtree(folder)
+    for folder in found:
+        shutil.rmtree(folder, ignore_errors=True)  # without files it is gone already
+    if not any(path.is_symlink() or path.is_file() for path in stage.root.rglob("*")):
+        raise BuildError(f"the function has no code: all of it is in {', '.join(stage.left_out)}")
     unused = drops.unused(stage.root, stage.packages)
     for package in stage.packages:
         complete_metadata(stage.root, package)

@@ -59,11 +59,13 @@ class Cold:
         median: The median.
         least: The fastest.
         most: The slowest.
+        runs: How many there were.
     """
 
     median: float
     least: float
     most: float
+    runs: int
 
 
 @dataclass(slots=True)
@@ -156,7 +158,8 @@ class Trial:
                     took[name].append(result.init_ms + result.duration_ms)
         if all(took.values()):
             self._outcome.cold = {
-                name: Cold(statistics.median(each), min(each), max(each)) for name, each in took.items()
+                name: Cold(statistics.median(each), min(each), max(each), len(each))
+                for name, each in took.items()
             }
 
     def _start(self, tree: str, event: bytes) -> InvokeResult:

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from rapid_client.local._package.report import Report
+    from rapid_client.local._package.report import Measured, Report
 
 HEAD: Final = ("", "files", "bytes", "less", "cold start ms", "saves ms")
 #: What a step saves where its cold starts and those before it overlap.
 IN_SPREAD: Final = "in the spread"
+#: What a step saves that changed no file, whatever the clock says.
+NOTHING: Final = "nothing"
+#: Ranges of fewer runs are apart by chance: with two of each, one time in three.
+SPREAD_SINCE: Final = 4
 
 
 def show(report: Report, screen: Console) -> None:
@@ -40,11 +44,11 @@ def _rows(report: Report) -> Iterator[tuple[str, ...]]:
     before = report.steps[0]
     for step in report.steps:
         less = f"{before.size - step.size:,}" if step is not before else ""
-        yield step.name, f"{step.files:,}", f"{step.size:,}", less, *_times(report, before.name, step.name)
+        yield step.name, f"{step.files:,}", f"{step.size:,}", less, *_times(report, before, step)
         before = step
     first, last = report.steps[0], report.steps[-1]
     share = f" ({last.size / first.size:.2f} x)" if first.size else ""
-    times = _times(report, first.name, last.name)
+    times = _times(report, first, last)
     yield "packaged", f"{report.files:,}", f"{last.size:,}{share}", f"{first.size - last.size:,}", *times
     yield "zip file", "", f"{report.zipped:,}", "", "", ""
 
@@ -55,16 +59,19 @@ def _filled(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [tuple(row[number] for number in used) for row in rows]
 
 
-def _times(report: Report, before: str, after: str) -> tuple[str, str]:
+def _times(report: Report, before: Measured, after: Measured) -> tuple[str, str]:
     """Return what cold starts take after a step, and how much less than before that is."""
-    old, new = report.cold(before), report.cold(after)
+    old, new = report.cold(before.name), report.cold(after.name)
+    changed = (before.files, before.size) != (after.files, after.size)
     if old is None or new is None:
         return "", ""
     shown = f"{new.median:.1f} ({new.least:.1f} to {new.most:.1f})"
-    if before == after:
+    if before is after:
         return shown, ""
-    if new.least == new.most:  # one run: no spread is known
+    if old.runs < SPREAD_SINCE:
         return shown, ""
+    if not changed:
+        return shown, NOTHING
     apart = new.most < old.least or old.most < new.least
     return shown, f"{old.median - new.median:.1f}" if apart else IN_SPREAD
 

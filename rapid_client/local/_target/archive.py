@@ -9,19 +9,21 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rapid_client.local._target.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: What reading a damaged one raises.
 DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 #: The first second that a zip file can name.
 WHEN: Final = (1980, 1, 1, 0, 0, 0)
 UNIX: Final = 3
+#: How MS-DOS marks a folder: some tools look at nothing else.
+DIRECTORY: Final = 0x10
 LEVEL: Final = 9
 #: Lambda's quota for a function with all its layers, unpacked; a zip file above the second goes through S3.
 MOST_UNPACKED: Final = 250 * 1024 * 1024
@@ -63,9 +65,28 @@ def check_size(root: Path, kind: str) -> int:
 
 
 def write_zip(root: Path, path: Path) -> list[Entry]:
-    """Write the tree into a zip file, sorted, with fixed times and modes; return its entries."""
+    """Write the tree into a zip file, sorted, with fixed times and modes; return its files.
+
+    Folders that are empty get entries, too.
+
+    Raises:
+        BuildError: If a name or a link is no UTF-8.
+    """
+    try:
+        return _write(root, path)
+    except UnicodeEncodeError as exc:
+        name = os.fsencode(exc.object)
+        raise BuildError(f"{name!r} is no UTF-8, and cannot be the name of a file in a zip file") from None
+
+
+def _write(root: Path, path: Path) -> list[Entry]:
     entries = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        for folder in sorted(here for here, folders, files in os.walk(root) if not folders and not files):
+            info = zipfile.ZipInfo(f"{Path(folder).relative_to(root).as_posix()}/", WHEN)
+            info.create_system = UNIX
+            info.external_attr = (stat.S_IFDIR | 0o755) << 16 | DIRECTORY
+            archive.writestr(info, b"", zipfile.ZIP_STORED)
         for file in _files(root):
             name, mode = file.relative_to(root).as_posix(), _mode(file)
             data = str(file.readlink()).encode() if stat.S_ISLNK(mode) else file.read_bytes()
