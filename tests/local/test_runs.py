@@ -34,6 +34,23 @@ def handler(event, context):
         reached = False
     return {"pid": os.getpid(), "env": dict(os.environ), "reached": reached}
 """
+#: It writes beside its code, keeps a file for the next start, stays.
+HARMFUL: Final = """
+import os, subprocess, sys, tempfile
+
+def handler(event, context):
+    try:
+        with open("own.txt", "a") as file:
+            file.write("more")
+        wrote = True
+    except OSError:
+        wrote = False
+    kept = os.path.join(tempfile.gettempdir(), "kept")
+    fresh = not os.path.exists(kept)
+    open(kept, "w").close()
+    stays = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    return {"wrote": wrote, "fresh": fresh, "kept": kept, "stays": stays.pid}
+"""
 #: Started by a test, so that what it leaves behind can be seen.
 SLEEPER: Final = """
 import sys
@@ -162,25 +179,6 @@ def test_the_environment_keeps_the_rest() -> None:
 
     assert environ.items() >= {"HOME": "/home/ada", **DUMMIES}.items()
     assert "AWS_ROLE_ARN" not in environ
-
-
-#: What harms on Lambda could not: it writes beside its code, keeps a file for the next start, stays.
-HARMFUL: Final = """
-import os, subprocess, sys, tempfile
-
-def handler(event, context):
-    try:
-        with open("own.txt", "a") as file:
-            file.write("more")
-        wrote = True
-    except OSError:
-        wrote = False
-    kept = os.path.join(tempfile.gettempdir(), "kept")
-    fresh = not os.path.exists(kept)
-    open(kept, "w").close()
-    stays = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    return {"wrote": wrote, "fresh": fresh, "kept": kept, "stays": stays.pid}
-"""
 
 
 def can_be_mounted() -> bool:
