@@ -336,14 +336,14 @@ def test_a_loop_of_a_module_body_is_not_noted_round_by_round(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_failing_init_shows_what_was_recorded(tmp_path: Path) -> None:
     """The document has the imports up to the failure, and the error; the exit code is 1."""
-    (tmp_path / "app.py").write_text("import decimal\nraise RuntimeError('no\\nway')\n")
+    (tmp_path / "app.py").write_text("import colorsys\nraise RuntimeError('no\\nway')\n")
     done = rapid("app.handler", "--root", str(tmp_path), "--runs", "1", "--json")
     assert done.returncode == 1
     document = json.loads(done.stdout)
     assert document["error"] == "app.handler does not start: RuntimeError: no way"
     assert document["init_ms"] is document["call_ms"] is None
     when = {item["name"]: item["when"] for item in document["imports"]}
-    assert when["app"] == when["decimal"] == "init"
+    assert when["app"] == when["colorsys"] == "init"
     assert when["rapid_client._report"] == "runtime"
     assert document["advice"] == []
 

@@ -16,6 +16,7 @@ from rapid_client.local._package.compare import everything, place, reshaped, une
 from rapid_client.local._package.lazy_search import Verdict, search
 from rapid_client.local._share import in_call
 from rapid_client.local._target.errors import BuildError
+from rapid_client.local._verdict import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -161,8 +162,6 @@ class Finder:
             places = [place(each) for each in varying(answers)]
             if places:
                 found.varies[name] = places
-            if any(answer["status"] != "response" for answer in answers):
-                found.failing.append(name)
             self._check_shape(name)
         if found.problem is None and len(found.failing) == len(self._events):
             found.problem = "no event succeeds, and what fails does not show which imports it would have used"
@@ -191,7 +190,10 @@ class Finder:
         asked: set[Edge] = set()
         unfit: dict[Edge, str] = {}
         for name, event in self._events.items():
-            self._eager[name] = [everything(self._run(event, ())[0]) for _ in range(EAGER)]
+            results = [self._run(event, ())[0] for _ in range(EAGER)]
+            self._eager[name] = [everything(result) for result in results]
+            if any(map(failure, results)):
+                self._found.failing.append(name)
             # One more: what notes all imports puts a name into each module, which some would show.
             _, recording = self._run(event, None)
             asked |= {(importer, target) for importer, target in recording.get("asked", ())}
