@@ -160,6 +160,7 @@ def _document(result: Profile, advice: list[Advice]) -> dict[str, Any]:
             "text": item.text,
             "init_ms": item.init_ms,
             "call_ms": {str(size): ms for size, ms in item.call_ms.items()},
+            "saves_ms": {str(size): ms for size, ms in item.saves_ms.items()},
         }
         for item in advice
     ]

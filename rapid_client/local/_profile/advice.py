@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rapid_client.local._share import SIZES, in_call
+from rapid_client.local._profile.sources import Sources
+from rapid_client.local._share import SIZES, WHOLE_CPU, in_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +29,18 @@ class Advice:
         text: What to do.
         init_ms: What it saves in each cold start's init.
         call_ms: What a first call pays in addition, by memory size in MB, if it needs what was deferred.
+        saves_ms: What it saves in the first call, by memory size in MB.
     """
 
     text: str
-    init_ms: float
-    call_ms: dict[int, float]
+    init_ms: float = 0.0
+    call_ms: dict[int, float] = field(default_factory=dict)
+    saves_ms: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def worth(self) -> float:
+        """The milliseconds that it saves with a whole CPU, in init and in the first call."""
+        return self.init_ms + self.saves_ms.get(WHOLE_CPU, 0.0)
 
 
 def advise(profile: Profile) -> list[Advice]:
@@ -42,7 +49,7 @@ def advise(profile: Profile) -> list[Advice]:
         return []
     found = [*_bytecode(profile), *_unused(profile)]
     found += _slow(profile) if profile.lines is None else _slow_lines(profile)
-    return sorted((item for item in found if item.init_ms >= WORTH), key=lambda item: -item.init_ms)
+    return sorted((item for item in found if item.worth >= WORTH), key=lambda item: -item.worth)
 
 
 def _in_calls(ms: float) -> dict[int, float]:
@@ -55,35 +62,42 @@ def _bytecode(profile: Profile) -> Iterator[Advice]:
         ("missing", "ship valid .pyc: `rapid package` makes them"),
         ("stale", "ship valid .pyc (`rapid package` makes them), or set RAPID_TRUST_PYC=1"),
     ):
-        hit = [item for item in profile.imports if item.when == "init" and item.pyc == state]
+        hit = [item for item in profile.imports if item.when != "runtime" and item.pyc == state]
         if hit:
-            saved = sum(item.compile_ms for item in hit)
+            init, call = (
+                sum(item.compile_ms for item in hit if item.when == when) for when in ("init", "call")
+            )
             modules = f"{len(hit)} modules have" if len(hit) > 1 else f"{hit[0].name} has"
             verb = "no" if state == "missing" else "a stale"
             yield Advice(
                 f"{modules} {verb} .pyc and must be compiled in each cold start: {remedy}.",
-                round(saved, 1),
-                {},
+                round(init, 1),
+                saves_ms=_in_calls(call) if call else {},
             )
 
 
+def _own(profile: Profile) -> list[int]:
+    """Return the imports of the function's own modules in init: a library's code is not for its user."""
+    return [
+        index
+        for index, item in enumerate(profile.imports)
+        if item.when == "init" and item.name.partition(".")[0] in profile.own
+    ]
+
+
 def _unused(profile: Profile) -> Iterator[Advice]:
-    """Imports of the handler's module that neither its top-level code nor the events touch."""
-    top = next((index for index, item in enumerate(profile.imports) if item.when == "init"), None)
-    if top is None:
-        return
-    within = [profile.imports[index] for index in profile.children(top)]
-    candidates = [item for item in within if item.used is False and _whole_unused(profile, item)]
-    for file in {item.file for item in candidates}:
-        names = _untouched(Path(file), {line for path, line in profile.ran if path == file})
-        for item in candidates:
-            if item.file == file and item.name in names.get(item.line, ()):
-                text = (
-                    f"{item.name} ({Path(file).name}:{item.line}) ran no code during the events: unless its"
-                    " import does something that you need, import it inside the function that needs it, or"
-                    " drop it."
-                )
-                yield Advice(text, item.total_ms, _in_calls(item.total_ms))
+    """Imports by the function's own modules that neither top-level code nor what ran touches."""
+    within = [profile.imports[index] for parent in _own(profile) for index in profile.children(parent)]
+    sources = Sources(profile.sources, profile.ran | profile.began)
+    for item in within:
+        unread = item.used is False and _whole_unused(profile, item) and sources.unread_imports(item.file)
+        if unread and item.name in unread.get(item.line, ()):
+            text = (
+                f"{item.name} ({Path(item.file).name}:{item.line}) ran no code during the events: unless its"
+                " import does something that you need, import it inside the function that needs it, or"
+                " drop it."
+            )
+            yield Advice(text, item.total_ms, _in_calls(item.total_ms))
 
 
 def _whole_unused(profile: Profile, item: Import) -> bool:
@@ -92,96 +106,26 @@ def _whole_unused(profile: Profile, item: Import) -> bool:
     return all(other.used is False for other in profile.imports if other.name == root)
 
 
-def _untouched(file: Path, ran: set[int]) -> dict[int, set[str]]:
-    """Return, by line, the modules of top-level imports whose names no code reads that has run.
-
-    Code that has run is the module's own, class bodies included, and the functions whose first lines are in
-    *ran*. An import in a block of any kind is left alone: it is there for a reason.
-    """
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return {}
-    read = set(_read(tree, ran))
-    found: dict[int, set[str]] = {}
-    for node in tree.body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and not _bound(node) & (read | {"*"}):
-            names = (
-                {alias.name for alias in node.names} if isinstance(node, ast.Import) else {node.module or ""}
-            )
-            roots = {name[:place] for name in names for place in _dots(name)}
-            found[node.lineno] = names | roots
-    return found
-
-
-def _dots(name: str) -> list[int]:
-    return [place for place, letter in enumerate(name) if letter == "."]
-
-
-def _bound(node: ast.Import | ast.ImportFrom) -> set[str]:
-    return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-
-
-def _read(node: ast.AST, ran: set[int]) -> Iterator[str]:
-    """Yield the names that are read in code that has run; decorators and defaults run with the module."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return  # a docstring may say what it likes
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
-        yield node.id
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield from node.value.replace(".", " ").replace("[", " ").replace("]", " ").split()
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) and not _has_run(child, ran):
-            for part in (*child.decorator_list, child.args, child.returns):
-                if part is not None:
-                    yield from _read(part, ran)
-        else:
-            yield from _read(child, ran)
-
-
-def _has_run(node: ast.FunctionDef | ast.AsyncFunctionDef, ran: set[int]) -> bool:
-    return bool({node.lineno, *(decorator.lineno for decorator in node.decorator_list)} & ran)
-
-
 def _slow_lines(profile: Profile) -> Iterator[Advice]:
-    """Slow lines of the handler's module whose results no code reads that has run; what is used stays."""
-    top = next((index for index, item in enumerate(profile.imports) if item.when == "init"), None)
+    """Slow lines of the own modules whose results no code reads that has run; what is used stays."""
+    if not profile.ran:  # what the events use is unknown
+        return
+    own, sources = set(_own(profile)), Sources(profile.sources, profile.ran | profile.began)
     for line in profile.lines or ():
-        if line.parent != top or line.own_ms < SLOW_LINE:
+        if line.parent not in own or line.own_ms < SLOW_LINE:
             continue
-        names = _assigned(Path(line.file), line.line, {at for path, at in profile.ran if path == line.file})
-        if names:
+        if names := sources.unread_assignment(line.file, line.line):
             text = (
                 f"{Path(line.file).name}:{line.line} `{line.text}` takes {line.total_ms:.0f} ms at import,"
-                f" and nothing that the events ran reads {' or '.join(sorted(names))}: make it when it is"
+                f" and nothing that has run reads {' or '.join(sorted(names))}: make it when it is"
                 " first needed."
             )
             yield Advice(text, line.total_ms, _in_calls(line.total_ms))
 
 
-def _assigned(file: Path, line: int, ran: set[int]) -> set[str]:
-    """Return the names that the assignment at *line* binds; none where one is read."""
-    if not ran:  # what the events use is unknown
-        return set()
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return set()
-    here = [node for node in tree.body if node.lineno <= line <= (node.end_lineno or node.lineno)]
-    if len(here) != 1 or not isinstance(here[0], (ast.Assign, ast.AnnAssign)):
-        return set()
-    targets = here[0].targets if isinstance(here[0], ast.Assign) else [here[0].target]
-    names = {target.id for target in targets if isinstance(target, ast.Name)}
-    plain = all(isinstance(target, ast.Name) for target in targets)
-    return names if plain and not names & set(_read(tree, ran)) else set()
-
-
 def _slow(profile: Profile) -> Iterator[Advice]:
-    for item in profile.imports:
-        mine = (
-            item.name.partition(".")[0] in profile.own
-        )  # a library's own code is not for its user to change
-        if mine and item.when == "init" and item.body_ms >= SLOW:
+    for item in (profile.imports[index] for index in _own(profile)):
+        if item.body_ms >= SLOW:
             text = (
                 f"The module-level code of {item.name} takes {item.body_ms:.0f} ms without its imports: look"
                 " for clients, connections and tables built there, and build what the events do not use"

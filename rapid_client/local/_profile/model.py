@@ -140,7 +140,9 @@ class Profile:
         lines: Module-level work that is no import; None where it could not be seen.
         opened: What init opened.
         own: The top-level names of the function's own modules.
+        sources: The files of the function's own modules.
         ran: File and first line of each function that the events ran.
+        began: The same of those that ran in init, from the handler's module on.
         error: Why init failed, in one line.
         notices: What is missing, or could not be proven.
     """
@@ -156,7 +158,9 @@ class Profile:
     lines: list[Line] | None = None
     opened: list[Opened] = field(default_factory=list)
     own: frozenset[str] = frozenset()
-    ran: frozenset[tuple[str, int]] = field(default_factory=frozenset)
+    sources: frozenset[str] = frozenset()
+    ran: frozenset[tuple[str, int]] = frozenset()
+    began: frozenset[tuple[str, int]] = frozenset()
     error: str | None = None
     notices: list[str] = field(default_factory=list)
 
@@ -180,7 +184,8 @@ class Profile:
     def to_dict(self) -> dict[str, Any]:
         """Return what `--json` writes, `SCHEMA` included; docs/cold-start.md has the fields."""
         fields = {"schema": SCHEMA, **asdict(self)}
-        del fields["ran"], fields["own"]
+        for name in ("own", "sources", "ran", "began"):
+            del fields[name]
         return fields
 
 
@@ -215,10 +220,12 @@ def summarise(handler: str, side: Side, runs: Recordings) -> Profile:
     launch = max(0.0, min(_early(run) for run in timed) - floor)
     cost = max(launch, min(run.init_ms or 0.0 for run in timed) - min(init)) if init else launch
     imports = _imports(timed, cost - launch)
-    ran: list[tuple[str, int]] = []
-    if runs.use is not None and runs.use.recording is not None and runs.use.recording["ran"] is not None:
-        ran = runs.use.recording["ran"]
-        _mark_used(imports, runs.use.recording["files"], {file for file, _ in ran}, _extensions(timed[0]))
+    own = own_names(side.root)
+    use: dict[str, Any] = (runs.use.recording if runs.use else None) or {}
+    files: dict[str, str] = use.get("files", {})
+    ran = frozenset(use.get("ran") or ())
+    if ran:
+        _mark_used(imports, files, {file for file, _ in ran}, _extensions(timed[0]))
     return Profile(
         handler=handler,
         python=side.python,
@@ -230,21 +237,31 @@ def summarise(handler: str, side: Side, runs: Recordings) -> Profile:
         imports=imports,
         lines=_lines(runs.lines, imports),
         opened=[Opened(*entry) for entry in (runs.lines or timed)[0].recording["opened"]],  # type: ignore[index]
-        own=own_names(side.root),
-        ran=frozenset(ran),
+        own=own,
+        sources=frozenset(file for name, file in files.items() if name.partition(".")[0] in own),
+        ran=ran,
+        began=frozenset(use.get("began") or ()),
         error=runs.error,
     )
 
 
 def own_names(root: Path) -> frozenset[str]:
-    """Return the top-level modules under *root* that no installed distribution has brought."""
+    """Return the top-level modules under *root* that no installed distribution has brought.
+
+    `rapid package` drops RECORD, and sees to it that there is a top_level.txt.
+    """
     installed = {
-        line.partition(",")[0].partition("/")[0]
-        for record in root.glob("*.dist-info/RECORD")
+        line.partition(",")[0].partition("/")[0].removesuffix(".py")
+        for name in ("RECORD", "top_level.txt")
+        for record in root.glob(f"*.dist-info/{name}")
         for line in record.read_text(encoding="utf-8", errors="replace").splitlines()
     }
-    entries = (path for path in root.iterdir() if path.name not in installed)
-    return frozenset(path.stem for path in entries if path.suffix == ".py" or path.is_dir())
+    entries = (
+        path
+        for path in root.iterdir()
+        if path.suffix in {".py", ".pyc"} or (path.name.isidentifier() and path.is_dir())
+    )
+    return frozenset(path.stem for path in entries) - installed
 
 
 def _records(run: Run) -> list[list[Any]]:

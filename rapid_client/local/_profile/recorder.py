@@ -109,7 +109,7 @@ class Lines:
 
 
 class Recorder:
-    """Notes imports from `install` on, and which code ran once the first event is asked for.
+    """Notes imports from `install` on, and which code runs from the handler's module on.
 
     Args:
         out: The file for the recording.
@@ -123,6 +123,8 @@ class Recorder:
         self.started = time.monotonic_ns()
         self.records: list[list[Any]] = []
         self.stacks: dict[int, list[int]] = {}
+        #: In init, from the handler's module on, and with the events.
+        self.began: dict[CodeType, None] = {}
         self.ran: dict[CodeType, None] = {}
         self.lines = Lines()
         self.opened: list[tuple[str, str, str, int]] = []
@@ -143,6 +145,7 @@ class Recorder:
         self._wrap(external, "_compile_bytecode", None, LOADED)
         self._wrap(external, "_classify_pyc", None, LOOKED_AT)
         self._wrap_read(external.__dict__["FileLoader"])
+        self._wrap_mapped(external.__dict__["ExtensionFileLoader"])
         if self.mode == "lines":
             self.lines.install()
             self._wrap_code(external.__dict__["SourceLoader"])
@@ -249,6 +252,22 @@ class Recorder:
 
         owner.get_data = hidden(get_data)
 
+    def _wrap_mapped(self, owner: Any) -> None:
+        """The dynamic linker maps an extension module, whole."""
+        original, current = owner.create_module, self._current
+
+        def create_module(loader: object, spec: Any) -> object:
+            record = current()
+            try:
+                size = posix.stat(spec.origin).st_size
+            except (OSError, TypeError):
+                size = 0
+            if record is not None:
+                record[SIZE] += size
+            return original(loader, spec)
+
+        owner.create_module = hidden(create_module)
+
     def _before_handler(self) -> None:
         """The runtime is there, its client too: from now on be told when it asks for an event."""
         client: Any = sys.modules["rapid_client._client"].__dict__["Client"]
@@ -260,13 +279,16 @@ class Recorder:
 
         client.next = next_
         self.module = ""
+        if self.mode == "use":
+            self._watch()
 
     def _asks(self) -> None:
         self.asked += 1
         if self.asked > 1:
             self.write()
-        elif self.mode == "use":
-            self._watch()
+        elif self.watching:
+            monitoring: Any = sys.__dict__["monitoring"]
+            monitoring.restart_events()  # what init has run may run again
 
     def _watch(self) -> None:
         monitoring: Any = getattr(sys, "monitoring", None)  # not before 3.12
@@ -274,10 +296,10 @@ class Recorder:
             return
         self.watching = True
         monitoring.use_tool_id(monitoring.PROFILER_ID, "rapid profile")
-        disable, ran = monitoring.DISABLE, self.ran
+        disable, ran, began = monitoring.DISABLE, self.ran, self.began
 
         def starts(code: CodeType, _offset: int) -> object:
-            ran[code] = None
+            (ran if self.asked else began)[code] = None
             return disable
 
         events = monitoring.events
@@ -297,13 +319,17 @@ class Recorder:
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             files[name] = file if isinstance(file, str) else ""
-        ran = [(code.co_filename, code.co_firstlineno) for code in list(self.ran)] if self.watching else None
+        began, ran = (
+            [(code.co_filename, code.co_firstlineno) for code in list(noted)]
+            for noted in (self.began, self.ran)
+        )
         recording = {
             "started": self.started,
             "module": self.handled,
             "records": self.records,
             "files": files,
-            "ran": ran,
+            "began": began,
+            "ran": ran if self.watching else None,
             "lines": self.lines.listed() if self.lines.usable else None,
             "opened": self.opened,
         }

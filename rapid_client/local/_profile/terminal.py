@@ -98,10 +98,15 @@ def used(item: Import) -> str:
 def sentence(item: Advice) -> str:
     """Return the advice with its figures."""
     saves = f"{item.text} Saves up to {item.init_ms:.1f} ms of init"
+    if item.saves_ms:
+        saves += f", and of the first call {_by_size(item.saves_ms)}"
     if not item.call_ms:
         return f"{saves}, and nothing is paid later."
-    later = ", ".join(f"{ms:.0f} ms at {size:,} MB" for size, ms in item.call_ms.items())
-    return f"{saves}; the first call that needs what was deferred pays {later}."
+    return f"{saves}; the first call that needs what was deferred pays {_by_size(item.call_ms)}."
+
+
+def _by_size(figures: dict[int, float]) -> str:
+    return ", ".join(f"{ms:.0f} ms at {size:,} MB" for size, ms in figures.items())
 
 
 def _head(profile: Profile) -> str:
