@@ -6,6 +6,7 @@ import importlib.util
 import json
 import marshal
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -216,6 +217,30 @@ def test_what_is_required_takes_the_place_of_an_older_one(bench: Bench) -> None:
     assert "shop/old.py" not in names
     assert not any("0.9" in name for name in names)
     assert "shop 0.9 was there, and is 1.0 now, as required" in said["notes"]
+
+
+def test_a_file_of_two_packages(bench: Bench) -> None:
+    """One of them takes the place of the other's, which is said where they are not the same."""
+    bench.function({"app.py": APP})
+    bench.make_wheel("one", "1.0", {"both.py": "A = 1\n", "same.py": ""})
+    bench.make_wheel("two", "1.0", {"both.py": "A = 2\n", "same.py": ""})
+    said = bench.package(*bench.require("one==1.0", "two==1.0"))
+
+    (note,) = [note for note in said["notes"] if "not the same" in note]
+    assert re.fullmatch(
+        r"both\.py is in (one and two|two and one), and not the same: that of \w+ is shipped", note
+    )
+
+
+def test_what_looks_like_a_secret_is_named(shop: Bench) -> None:
+    """It is the user's own, and shipped; a file of a package is not named."""
+    shop.make_wheel("shop", "1.1", {**SHOP, "shop/.env": ""})
+    shop.function({"app.py": APP, ".env": "KEY=1\n", "conf/.aws/credentials": "", "credentials": ""})
+    said = shop.package(*shop.require("shop==1.1"))
+
+    (note,) = [note for note in said["notes"] if "secret" in note]
+    assert note.startswith(".env, conf/.aws/credentials: shipped, and looks like a secret or state")
+    assert shop.contents()[".env"] == b"KEY=1\n"
 
 
 def test_a_zip_file_is_as_good_as_a_folder(shop: Bench) -> None:

@@ -15,7 +15,7 @@ from rapid_client.local._package.lazy_start import make_lazy
 from rapid_client.local._package.packages import install
 from rapid_client.local._package.report import Measured, Report
 from rapid_client.local._package.services import offer
-from rapid_client.local._package.source import copy_source
+from rapid_client.local._package.source import copy_source, private
 from rapid_client.local._package.stage import Stage, snapshot, steps
 from rapid_client.local._package.trial import Trial, count_starts
 from rapid_client.local._runs import CREDENTIALS, Runs, RunSettings
@@ -126,6 +126,7 @@ def _prepare(order: Order, scratch: Path) -> tuple[Stage, Report]:
     compiler = find_compiler(order.target, ())
     original = scratch / ORIGINAL
     left_out = copy_source(order.source, original, order.out)
+    secrets = private(original)
     wheels = []
     if order.requirements is not None:
         wheels = fetch(
@@ -134,6 +135,10 @@ def _prepare(order: Order, scratch: Path) -> tuple[Stage, Report]:
     packages, notes = install(wheels, original, scratch / "unpacked")
     if order.requirements is None and (original / "requirements.txt").is_file() and not packages:
         notes.append("requirements.txt was not installed: --requirements FILE does that")
+    if secrets:
+        notes.append(
+            f"{', '.join(secrets)}: shipped, and looks like a secret or state: move it if not needed"
+        )
     stage = Stage(snapshot(original, scratch / "stage"), order.target, compiler, packages, notes)
     report = Report(order.out, order.target, compiler.version, left_out)
     report.steps.append(Measured(ORIGINAL, *_size(original)))

@@ -82,13 +82,15 @@ def install(wheels: Sequence[Wheel], root: Path, scratch: Path) -> tuple[list[Pa
             _remove(old, root)
             if old.version != wheel.version:
                 notes.append(f"{wheel.name} {old.version} was there, and is {wheel.version} now, as required")
-    owned = {place for package in there.values() for place in package.files}
+    owner = {place: package.name for package in there.values() for place in package.files}
     for wheel in wheels:
         folder = scratch / wheel.name
         files = sorted(path.as_posix() for path in unpack(wheel, folder))
         for place in files:
-            _put(folder / place, root / place, wheel, mine=place not in owned)
-        owned |= set(files)
+            if _put(folder / place, root / place, wheel, mine=place not in owner):
+                both = f"{owner[place]} and {wheel.name}"
+                notes.append(f"{place} is in {both}, and not the same: that of {wheel.name} is shipped")
+        owner |= dict.fromkeys(files, wheel.name)
         info = next(place.split("/")[0] for place in files if place.endswith(".dist-info/METADATA"))
         (root / info / RECORD).write_bytes(make_record([*files, f"{info}/{RECORD}"]))
         there[wheel.name] = Package(wheel.name, wheel.version, info, frozenset(files))
@@ -152,12 +154,18 @@ def prune(root: Path, places: Iterable[str]) -> None:
             pass
 
 
-def _put(path: Path, place: Path, wheel: Wheel, *, mine: bool) -> None:
-    """Move a file of a wheel to its place; *mine* says that what is there already is the user's own."""
-    if mine and place.exists() and place.read_bytes() != path.read_bytes():
+def _put(path: Path, place: Path, wheel: Wheel, *, mine: bool) -> bool:
+    """Move a file of a wheel to its place; *mine* says that what is there already is the user's own.
+
+    Returns:
+        Whether it has taken the place of another package's file that was not the same.
+    """
+    differs = place.exists() and place.read_bytes() != path.read_bytes()
+    if mine and differs:
         raise BuildError(
             f"{place.name} is in the function's own code and in the package {wheel.name}, and not the same"
             f" ({path.name}): rename yours, or leave the package out"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, place)
+    return differs

@@ -18,6 +18,11 @@ VERSION_CONTROL: Final = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs", ".j
 #: In a submodule it is a file.
 VERSION_CONTROL_FILE: Final = ".git"
 ENVIRONMENTS: Final = frozenset({".tox", ".nox"})
+#: Files that hold secrets, or the state of what deploys: few functions need them.
+PRIVATE: Final = (
+    *(".env", ".env.*", ".netrc", ".pypirc", ".npmrc", ".aws/credentials", ".aws/config"),
+    *("id_rsa", "id_ecdsa", "id_ed25519", "*.tfstate", "*.tfstate.backup", "*.tfvars"),
+)
 CACHES: Final = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
 
 
@@ -48,6 +53,12 @@ def copy_source(source: Path, folder: Path, out: Path) -> list[str]:
     if not any(path.is_symlink() or path.is_file() for path in folder.rglob("*")):
         raise BuildError(f"{str(source)!r} holds no code")
     return left
+
+
+def private(folder: Path) -> list[str]:
+    """Return the paths below *folder* of files that look like secrets or state, by their names."""
+    found = (PurePosixPath(path.relative_to(folder).as_posix()) for path in folder.rglob("*"))
+    return sorted(str(path) for path in found if any(path.match(pattern) for pattern in PRIVATE))
 
 
 def caches(root: Path) -> list[Path]:
