@@ -84,7 +84,7 @@ def test_payloads_that_are_no_json() -> None:
         answer(InvokeResult(status="response", request_id="1", payload=data)) for data in (b"\xff1", b"\xff2")
     )
 
-    assert [each.path for each in differences(first, second)] == ["$[1]"]
+    assert [each.path for each in differences(first, second)] == ["$ word 2"]
     assert differences(first, first) == []
 
 

@@ -31,5 +31,5 @@ def test_the_example_is_packaged(bench: Bench) -> None:
         ("1-quote.json", "2-bad-quote.json", "3-receipt.json", "4-unknown.json"), True
     )
     assert verdicts["1-quote.json"]["varies"] == []
-    assert verdicts["3-receipt.json"]["varies"] == ["$.body.url"]
+    assert verdicts["3-receipt.json"]["varies"] == ["$.body.url word 5", "$.body.url word 7"]
     assert [step["size"] for step in said["steps"]][-1] < said["steps"][0]["size"]

@@ -31,7 +31,8 @@ class Difference:
     """A place where two answers differ.
 
     Attributes:
-        path: Where in the answer, ``$.body.items[0]``; ``status`` and ``error type`` are beside it.
+        path: Where in the answer, ``$.body.items[0]``, or ``$.body word 3`` of a text, where blanks and
+            punctuation count as words, too; ``status`` and ``error type`` are beside it.
         before: What the one has there.
         after: What the other has there.
     """
@@ -159,7 +160,7 @@ def _excused(difference: Difference, masked: Iterable[Difference]) -> bool:
             if type(mask.before) is type(mask.after) is type(difference.after) is str and _one_word(mask):
                 return len(WORD.findall(difference.after)) == 1
             return type(difference.after) in {type(mask.before), type(mask.after)}
-        if difference.path.startswith((f"{mask.path}.", f"{mask.path}[")):
+        if difference.path.startswith((f"{mask.path}.", f"{mask.path}[", f"{mask.path} word ")):
             return True
     return False
 
@@ -185,7 +186,9 @@ def _walk(before: Any, after: Any, path: str) -> Iterator[Difference]:
         if None not in inner:
             before, after = inner
         elif len(words[0]) == len(words[1]) > 1:
-            before, after = words
+            for number, pair in enumerate(zip(*words, strict=True), 1):
+                yield from _walk(*pair, f"{path} word {number}")
+            return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in before | after:
             yield from _walk(before.get(key, ABSENT), after.get(key, ABSENT), f"{path}.{key}")
