@@ -96,6 +96,18 @@ def test_a_server_error_proves_little(tmp_path: Path) -> None:
     assert profile(tmp_path, {"app.py": app}, '{"code": 502}')["call_ms"] is not None
 
 
+@monitored
+@pytest.mark.slow
+def test_what_a_failing_event_needs_is_needed(tmp_path: Path) -> None:
+    """Without network many an event fails in the very package that it needs."""
+    heavy = HEAVY + "def g():\n    raise OSError('no network')\n"
+    app = "import heavy\ndef handler(event, context):\n    return heavy.g() if event else 1\n"
+
+    found = texts(profile(tmp_path, {"app.py": app, "heavy.py": heavy}, "{}", '{"a": 1}'))
+
+    assert "ran no code" not in found
+
+
 @pytest.mark.slow
 def test_bytes_of_extension_modules(tmp_path: Path) -> None:
     """The file's size counts as read."""

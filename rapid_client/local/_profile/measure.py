@@ -56,10 +56,11 @@ class Plan:
 
 @dataclass(slots=True)
 class _Side:
-    """One side while it is measured; `good` are the events that succeed."""
+    """One side while it is measured; `good` are the events that succeed, `bad` those that do not."""
 
     side: Side
     good: list[bytes] = field(default_factory=list)
+    bad: list[bytes] = field(default_factory=list)
     runs: model.Recordings = field(default_factory=model.Recordings)
     notices: list[str] = field(default_factory=list)
 
@@ -112,7 +113,9 @@ def _try(plan: Plan, runs: ProfileRuns, side: Side) -> _Side:
             answered.append(event)
         if not failure(result):
             tried.good.append(event)
-        elif result.ok:
+            continue
+        tried.bad.append(event)
+        if result.ok:
             tried.notices.append(f"the event {name} {failure(result)}, which proves little")
         else:
             tried.notices.append(f"the event {name} failed and proves nothing: {_problem(result)}")
@@ -145,8 +148,9 @@ def _look(plan: Plan, runs: ProfileRuns, side: _Side) -> None:
         side.notices.append(
             f"lines of module-level code are not timed: {side.side.python} is older than 3.12, or profiled"
         )
-    use = runs.start(side.side, "use", side.good)
-    if not all(result.ok for result in use.results):
+    # What fails shows what it needs, too: without network, a client that it calls for one.
+    use = runs.start(side.side, "use", [*side.good, *side.bad])
+    if not all(result.ok for result in use.results[: len(side.good)]):
         side.notices.append("what the events use is unknown: an event failed in the run that was to see it")
     elif use.recording is None or use.recording["ran"] is None:
         side.notices.append(
