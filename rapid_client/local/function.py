@@ -168,8 +168,12 @@ class LocalFunction:
             self.stop()
         if self._environment is not None:
             return self._environment, False
-        self._environment = Environment(self.handler, self.options, self._log.write).__enter__()
+        self._environment = self._make().__enter__()
         return self._environment, True
+
+    def _make(self) -> Environment:
+        """Return an environment that is not started yet; a subclass may start another program in it."""
+        return Environment(self.handler, self.options, self._log.write)
 
     @property
     def log(self) -> lines.FunctionLog:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import rapid_client
 from rapid_client.errors import ConfigError
 from rapid_client.local import _runs_worker
-from rapid_client.local.environment import Environment
+from rapid_client.local._scripted import ScriptedEnvironment
 from rapid_client.local.function import LocalFunction
 
 if TYPE_CHECKING:
-    from rapid_client.local.environment import FunctionOptions
+    from rapid_client.local.environment import Environment, FunctionOptions
 
 RECORDER: Final = Path(__file__).with_name("recorder.py")
 #: `bootstrap` is started by a shell, too.
@@ -74,19 +74,11 @@ class _Function(LocalFunction):
         _ = self.first
         super().stop()
 
-    def environment(self) -> tuple[Environment, bool]:
-        """Return the environment and whether it is a new one; an ended one is replaced."""
-        if self._environment is not None and self._environment.process.ended:
-            self.stop()
-        if self._environment is not None:
-            return self._environment, False
+    def _make(self) -> Environment:
         out, mode = self._recorder
-        environment = Environment(self.handler, self.options, self._log.write)
-        if mode != "plain":
-            environment = _Recorded(self.handler, self.options, self._log.write)
-            environment.recorder = out, mode
-        self._environment = environment.__enter__()
-        return self._environment, True
+        if mode == "plain":
+            return super()._make()
+        return _Recorded(self.handler, self.options, self._log.write, (str(RECORDER), out, mode))
 
     def prepare(self) -> bool:
         """Let the interpreter have bytecode of the runtime; return whether it has all of it.
@@ -113,7 +105,7 @@ class _Function(LocalFunction):
         Raises:
             ConfigError: If the interpreter cannot be started.
         """
-        command = _Recorded(self.handler, self.options, self._log.write).interpreter_command()
+        command = _Recorded(self.handler, self.options, self._log.write, ()).interpreter_command()
         try:
             start = time.monotonic()
             subprocess.run([*SHELL[:2], ":"], check=True, stdin=subprocess.DEVNULL)
@@ -127,18 +119,7 @@ class _Function(LocalFunction):
         return [(shell - start) * 1000, (first - shell) * 1000]
 
 
-class _Recorded(Environment):
-    """Starts the recorder in the runtime's place; the recorder starts the runtime."""
+class _Recorded(ScriptedEnvironment):
+    """Starts the recorder in the runtime's place, by a shell; the recorder starts the runtime."""
 
-    recorder = "", ""
-
-    def interpreter_command(self) -> list[str]:
-        """Return how the interpreter is started: as `bootstrap` does it where that is used."""
-        if self._bootstrap() is None:
-            return [self.options.interpreter]
-        site = ["-S"] if self.options.env.get("RAPID_SITE", os.environ.get("RAPID_SITE")) != "1" else []
-        return [*SHELL, self.options.interpreter, *site]
-
-    def _command(self) -> list[str]:
-        root = str(Path(rapid_client.__file__).parent.parent) if self._bootstrap() is not None else ""
-        return [*self.interpreter_command(), str(RECORDER), *self.recorder, root, self.handler]
+    shell = SHELL
