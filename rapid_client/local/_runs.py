@@ -148,10 +148,7 @@ class Runs:
         """
         folder = (root or self._settings.options.folder).absolute()
         question = {"root": str(folder), "event": base64.b64encode(event).decode(), "script": list(script)}
-        said = self._ask(question)
-        if "result" in said:
-            return read_result(said["result"])
-        raise ConfigError(said.get("refused") or "the process that runs the function has ended")
+        return read_result(self._said(question)["result"])
 
     def cold_starts(self, events: Sequence[bytes], times: int) -> list[list[InvokeResult]]:
         """Return, for each event, the results of so many cold starts; the events take turns."""
@@ -181,6 +178,17 @@ class Runs:
         )
         said = {**asdict(options), "root": None, "env": dict(options.env)}
         return self._ask({"handler": settings.handler, "options": said, "network": network})
+
+    def _said(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the worker's answer.
+
+        Raises:
+            ConfigError: If the function cannot be started, or the worker has ended.
+        """
+        said = self._ask(question)
+        if not said or "refused" in said:
+            raise ConfigError(said.get("refused") or "the process that runs the function has ended")
+        return said
 
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Send one line to the worker; return its answer, nothing if it has ended."""

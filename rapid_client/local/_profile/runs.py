@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from rapid_client.errors import ConfigError
 from rapid_client.local._runs import Runs, read_result
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class ProfileRuns(Runs):
         with tempfile.TemporaryDirectory(prefix="rapid-profile-") as folder:
             out = Path(folder, "recording")
             encoded = [base64.b64encode(event).decode() for event in events]
-            said = self._said(side, {"mode": mode, "out": str(out), "events": encoded})
+            said = self._of(side, {"mode": mode, "out": str(out), "events": encoded})
             recording = marshal.loads(out.read_bytes()) if out.exists() else None  # noqa: S302 - our own file
         results = [read_result(result) for result in said["results"]]
         return Run(said["started"], said["init_ms"], results, recording)
@@ -72,7 +71,7 @@ class ProfileRuns(Runs):
         Raises:
             ConfigError: If the interpreter cannot be started.
         """
-        prepared: bool = self._said(side, {"mode": "prepare", "out": "", "events": []})["prepared"]
+        prepared: bool = self._of(side, {"mode": "prepare", "out": "", "events": []})["prepared"]
         return prepared
 
     def bare(self, side: Side) -> tuple[float, float]:
@@ -81,11 +80,8 @@ class ProfileRuns(Runs):
         Raises:
             ConfigError: If the interpreter cannot be started.
         """
-        process, interpreter = self._said(side, {"mode": "bare", "out": "", "events": []})["bare"]
+        process, interpreter = self._of(side, {"mode": "bare", "out": "", "events": []})["bare"]
         return process, interpreter
 
-    def _said(self, side: Side, question: dict[str, Any]) -> dict[str, Any]:
-        said = self._ask({"root": str(side.root.absolute()), "python": side.python, **question})
-        if not said or "refused" in said:
-            raise ConfigError(said.get("refused") or "the process that runs the function has ended")
-        return said
+    def _of(self, side: Side, question: dict[str, Any]) -> dict[str, Any]:
+        return self._said({"root": str(side.root.absolute()), "python": side.python, **question})
