@@ -6,12 +6,14 @@ import hashlib
 import os
 import shutil
 import subprocess
-import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.cold_start.corpus import NotThere, cache, wheels
 from benchmarks.cold_start.packaging import How, package
 from benchmarks.peers import ROOT
+from rapid_client.local._target.archive import weigh
+from rapid_client.local._target.errors import BuildError
+from rapid_client.local._target.unzip import unzip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,10 +131,9 @@ def unpack(path: Path, folder: Path) -> None:
         NotThere: If there is no such file, or it is damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(folder)
-    except (OSError, zipfile.BadZipFile) as exc:
-        raise NotThere(f"{path} cannot be unpacked: {exc}") from exc
+        unzip(path, folder)
+    except BuildError as exc:
+        raise NotThere(exc.message) from None
 
 
 def packaged_tree(folder: Path, function: Function, scratch: Path) -> Path:
@@ -148,11 +149,6 @@ def packaged_tree(folder: Path, function: Function, scratch: Path) -> Path:
     if not unpacked.exists():
         unpack(folder / f"{function.name}.zip", unpacked)
     return unpacked
-
-
-def weigh(folder: Path) -> int:
-    """Return the bytes of all files below *folder*."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() or path.is_symlink())
 
 
 def zipped(folder: Path) -> int:
@@ -184,8 +180,8 @@ def sizes(function: Function, python: str, scratch: Path, *options: str) -> dict
     return {
         "function": function.name,
         "options": " ".join(options),
-        "pip": {"zipped": zipped(plain), "unpacked": weigh(plain)},
-        "packaged": {"zipped": path.stat().st_size, "unpacked": weigh(scratch / "unpacked")},
+        "pip": {"zipped": zipped(plain), "unpacked": weigh(plain)[1]},
+        "packaged": {"zipped": path.stat().st_size, "unpacked": weigh(scratch / "unpacked")[1]},
     }
 
 

@@ -19,7 +19,7 @@ from rapid_client.local._package.source import copy_source, private
 from rapid_client.local._package.stage import Stage, snapshot, steps
 from rapid_client.local._package.trial import Trial, count_starts
 from rapid_client.local._runs import CREDENTIALS, Runs, RunSettings
-from rapid_client.local._target.archive import MOST_DIRECT, check_size, replacing, write_zip
+from rapid_client.local._target.archive import MOST_DIRECT, check_size, replacing, weigh, write_zip
 from rapid_client.local._target.bytecode import find_compiler
 from rapid_client.local._target.checks import binaries, check_binaries, check_system, inspect
 from rapid_client.local._target.errors import BuildError
@@ -112,7 +112,7 @@ def build(order: Order, announce: Callable[[str], None]) -> Report:
         if order.trying is not None:
             report.outcome = _try(order, stage, trees, announce)
             if LAZY in trees:
-                report.steps.append(Measured(LAZY, *_size(stage.root)))
+                report.steps.append(Measured(LAZY, *weigh(stage.root)))
             _refuse_differences(order, report.outcome)
             _refuse_dead(order, report.outcome)
         report.dropped, report.services, report.notes = stage.dropped, stage.services, stage.notes
@@ -141,7 +141,7 @@ def _prepare(order: Order, scratch: Path) -> tuple[Stage, Report]:
         )
     stage = Stage(snapshot(original, scratch / "stage"), order.target, compiler, packages, notes)
     report = Report(order.out, order.target, compiler.version, left_out)
-    report.steps.append(Measured(ORIGINAL, *_size(original)))
+    report.steps.append(Measured(ORIGINAL, *weigh(original)))
     return stage, report
 
 
@@ -150,16 +150,10 @@ def _take_steps(order: Order, stage: Stage, report: Report, scratch: Path) -> di
     trees = {ORIGINAL: scratch / ORIGINAL}
     for number, step in enumerate(steps(order.services, strip=order.strip, sources=order.sources)):
         step.apply(stage)
-        report.steps.append(Measured(step.name, *_size(stage.root)))
+        report.steps.append(Measured(step.name, *weigh(stage.root)))
         if order.trying is not None:
             trees[step.name] = snapshot(stage.root, scratch / f"step{number}")
     return trees
-
-
-def _size(root: Path) -> tuple[int, int]:
-    """Return how many files a tree has, and their bytes."""
-    found = [path for path in root.rglob("*") if path.is_symlink() or path.is_file()]
-    return len(found), sum(path.lstat().st_size for path in found)
 
 
 def _check(stage: Stage) -> list[str]:

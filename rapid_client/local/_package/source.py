@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from rapid_client.local._target.archive import files
 from rapid_client.local._target.errors import BuildError, OrderError
 from rapid_client.local._target.unzip import finish, unzip
 
@@ -50,7 +51,7 @@ def copy_source(source: Path, folder: Path, out: Path) -> list[str]:
         left = _unpack(source, folder)
     else:
         raise OrderError(f"{str(source)!r} is neither a folder nor a zip file")
-    if not any(path.is_symlink() or path.is_file() for path in folder.rglob("*")):
+    if not files(folder):
         raise BuildError(f"{str(source)!r} holds no code")
     return left
 
@@ -121,17 +122,17 @@ def _unpack(source: Path, folder: Path) -> list[str]:
     """Unpack the zip file, with its times; return what was left out."""
     unzip(source, folder)
     left = []
-    for here, folders, files in os.walk(folder):
+    for here, folders, names in os.walk(folder):
         inner = PurePosixPath(Path(here).relative_to(folder).as_posix())
         gone = [name for name in folders if _left_out(Path(here, name))]
         folders[:] = [name for name in folders if name not in gone]
         for name in gone:
             _remove(Path(here, name))
         left += [f"{inner / name}/" for name in gone]
-        if VERSION_CONTROL_FILE in files:
+        if VERSION_CONTROL_FILE in names:
             Path(here, VERSION_CONTROL_FILE).unlink()
             left.append(str(inner / VERSION_CONTROL_FILE))
-        for name in [*folders, *files]:
+        for name in [*folders, *names]:
             _check_link(source, folder, Path(here, name))
     return sorted(left)
 

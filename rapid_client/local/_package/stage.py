@@ -13,6 +13,7 @@ from rapid_client.local._package import drops
 from rapid_client.local._package.packages import complete_metadata, prune
 from rapid_client.local._package.services import keep_services
 from rapid_client.local._package.source import caches
+from rapid_client.local._target.archive import files
 from rapid_client.local._target.bytecode import Job, cached, importable
 from rapid_client.local._target.checks import binaries
 from rapid_client.local._target.errors import BuildError
@@ -120,16 +121,11 @@ def drop_unused(stage: Stage) -> None:
     of_packages = {PurePosixPath(place).parent for place in stage.owned} - {PurePosixPath()}
     folders = [PurePosixPath(folder.relative_to(stage.root).as_posix()) for folder in found]
     stage.left_out += [f"{folder}/" for folder in folders if folder.parent not in of_packages]
-    old = [
-        path.relative_to(stage.root).as_posix()
-        for folder in found
-        for path in sorted(folder.rglob("*"))
-        if path.is_symlink() or path.is_file()
-    ]
+    old = [path.relative_to(stage.root).as_posix() for folder in found for path in files(folder)]
     stage.remove("caches", old)
     for folder in found:
         shutil.rmtree(folder, ignore_errors=True)  # without files it is gone already
-    if not any(path.is_symlink() or path.is_file() for path in stage.root.rglob("*")):
+    if not files(stage.root):
         raise BuildError(f"the function has no code: all of it is in {', '.join(stage.left_out)}")
     unused = drops.unused(stage.root, stage.packages)
     for package in stage.packages:

@@ -49,13 +49,25 @@ class Entry:
     sha256: str
 
 
+def files(root: Path) -> list[Path]:
+    """Return files and links in the order of their paths' text, the same on every file system."""
+    found = (path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def weigh(root: Path) -> tuple[int, int]:
+    """Return how many files and links a tree has, and their bytes."""
+    found = files(root)
+    return len(found), sum(path.lstat().st_size for path in found)
+
+
 def check_size(root: Path, kind: str) -> int:
     """Return how many bytes the tree has; *kind* is what it is, as `Target` has it.
 
     Raises:
         BuildError: If these are more than Lambda takes.
     """
-    size = sum(path.lstat().st_size for path in _files(root))
+    _, size = weigh(root)
     if size > MOST_UNPACKED:
         raise BuildError(
             f"the {kind} would be {size:,} bytes unpacked, and Lambda takes {MOST_UNPACKED:,} for a function"
@@ -82,12 +94,12 @@ def write_zip(root: Path, path: Path) -> list[Entry]:
 def _write(root: Path, path: Path) -> list[Entry]:
     entries = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
-        for folder in sorted(here for here, folders, files in os.walk(root) if not folders and not files):
+        for folder in sorted(here for here, *inside in os.walk(root) if not any(inside)):
             info = zipfile.ZipInfo(f"{Path(folder).relative_to(root).as_posix()}/", WHEN)
             info.create_system = UNIX
             info.external_attr = (stat.S_IFDIR | 0o755) << 16 | DIRECTORY
             archive.writestr(info, b"", zipfile.ZIP_STORED)
-        for file in _files(root):
+        for file in files(root):
             name, mode = file.relative_to(root).as_posix(), _mode(file)
             data = str(file.readlink()).encode() if stat.S_ISLNK(mode) else file.read_bytes()
             info = zipfile.ZipInfo(name, WHEN)
@@ -108,12 +120,6 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(new, path)
     finally:
         new.unlink(missing_ok=True)
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Yield files and links in the order of their paths' text, the same on every file system."""
-    found = (path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
-    yield from sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
 def _mode(path: Path) -> int:
