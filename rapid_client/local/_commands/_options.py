@@ -29,6 +29,20 @@ def timeout(default: float) -> Decorator:
     )
 
 
+def events(text: str) -> Decorator:
+    """Return ``--event`` as `read_events` takes it, with this help."""
+    return click.option(
+        "-e", "--event", "events", multiple=True, metavar="FILE|FOLDER|-|JSON|SAMPLE", help=text
+    )
+
+
+def runs(default: int, text: str) -> Decorator:
+    """Return ``--runs``, so many cold starts unless it is given, with this help."""
+    return click.option(
+        "--runs", type=WholeNumber(1, 1000), default=default, show_default=True, metavar="TIMES", help=text
+    )
+
+
 def _variables(_context: click.Context, _option: click.Parameter, pairs: Sequence[str]) -> dict[str, str]:
     wrong = next((pair for pair in pairs if not pair.partition("=")[0] or "=" not in pair), None)
     if wrong is not None:

@@ -12,7 +12,6 @@ import click
 
 from rapid_client.local._commands import _options
 from rapid_client.local._commands._events import read_events
-from rapid_client.local._commands._numbers import WholeNumber
 from rapid_client.local._commands._stdout import write_stdout
 from rapid_client.local._commands._view import console
 
@@ -52,14 +51,9 @@ from rapid_client.local._commands._view import console
 )
 @_options.strip
 @click.option("--handler", metavar="NAME", help="The handler, app.handler for one: what --event is sent to.")
-@click.option(
-    "-e",
-    "--event",
-    "events",
-    multiple=True,
-    metavar="FILE|FOLDER|-|JSON|SAMPLE",
-    help="Run the packaged function beside the original with this event, and compare the answers; a folder"
-    " stands for its .json files. May be repeated.",
+@_options.events(
+    "Run the packaged function beside the original with this event, and compare the answers; a folder stands"
+    " for its .json files. May be repeated."
 )
 @click.option(
     "--lazy",
@@ -67,14 +61,7 @@ from rapid_client.local._commands._view import console
     help="Make imports lazy that no --event uses, where every answer, error and log stays the same; needs"
     " Python 3.15.",
 )
-@click.option(
-    "--runs",
-    type=WholeNumber(1, 1000),
-    default=5,
-    show_default=True,
-    metavar="TIMES",
-    help="With --event: cold starts of each step's tree that are measured.",
-)
+@_options.runs(5, "With --event: cold starts of each step's tree that are measured.")
 @_options.env
 @_options.timeout(30.0)
 @_options.memory

@@ -11,7 +11,6 @@ import click
 
 from rapid_client.local._commands import _options
 from rapid_client.local._commands._events import read_events
-from rapid_client.local._commands._numbers import WholeNumber
 from rapid_client.local._commands._stdout import write_stdout
 from rapid_client.local._commands._view import console
 from rapid_client.local._profile import compare as comparing
@@ -29,23 +28,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("handler")
-@click.option(
-    "-e",
-    "--event",
-    "events",
-    multiple=True,
-    metavar="FILE|FOLDER|-|JSON|SAMPLE",
-    help="An event, as for `rapid invoke`; a folder stands for its .json files. May be repeated; the first"
-    " that succeeds is the first call. [default: {}]",
+@_options.events(
+    "An event, as for `rapid invoke`; a folder stands for its .json files. May be repeated; the first that"
+    " succeeds is the first call. [default: {}]"
 )
-@click.option(
-    "--runs",
-    type=WholeNumber(1, 1000),
-    default=7,
-    show_default=True,
-    metavar="TIMES",
-    help="Cold starts with the recorder, and as many without.",
-)
+@_options.runs(7, "Cold starts with the recorder, and as many without.")
 @click.option(
     "--compare",
     "sides",
