@@ -47,8 +47,9 @@ def advise(profile: Profile) -> list[Advice]:
     """Return the advice, what saves most first."""
     if profile.error is not None:
         return []
-    found = [*_bytecode(profile), *_unused(profile)]
-    found += _slow(profile) if profile.lines is None else _slow_lines(profile)
+    sources = Sources(profile.sources, profile.ran | profile.began)
+    found = [*_bytecode(profile), *_unused(profile, sources)]
+    found += _slow(profile) if profile.lines is None else _slow_lines(profile, sources)
     return sorted((item for item in found if item.worth >= WORTH), key=lambda item: -item.worth)
 
 
@@ -85,13 +86,13 @@ def _own(profile: Profile) -> list[int]:
     ]
 
 
-def _unused(profile: Profile) -> Iterator[Advice]:
+def _unused(profile: Profile, sources: Sources) -> Iterator[Advice]:
     """Imports by the function's own modules that neither top-level code nor what ran touches."""
     within = [profile.imports[index] for parent in _own(profile) for index in profile.children(parent)]
-    sources = Sources(profile.sources, profile.ran | profile.began)
-    for item in within:
-        unread = item.used is False and _whole_unused(profile, item) and sources.unread_imports(item.file)
-        if unread and item.name in unread.get(item.line, ()):
+    candidates = [item for item in within if item.used is False and _whole_unused(profile, item)]
+    unread = {file: sources.unread_imports(file) for file in {item.file for item in candidates}}
+    for item in candidates:
+        if item.name in unread[item.file].get(item.line, ()):
             text = (
                 f"{item.name} ({Path(item.file).name}:{item.line}) ran no code during the events: unless its"
                 " import does something that you need, import it inside the function that needs it, or"
@@ -106,11 +107,11 @@ def _whole_unused(profile: Profile, item: Import) -> bool:
     return all(other.used is False for other in profile.imports if other.name == root)
 
 
-def _slow_lines(profile: Profile) -> Iterator[Advice]:
+def _slow_lines(profile: Profile, sources: Sources) -> Iterator[Advice]:
     """Slow lines of the own modules whose results no code reads that has run; what is used stays."""
     if not profile.ran:  # what the events use is unknown
         return
-    own, sources = set(_own(profile)), Sources(profile.sources, profile.ran | profile.began)
+    own = set(_own(profile))
     for line in profile.lines or ():
         if line.parent not in own or line.own_ms < SLOW_LINE:
             continue

@@ -56,11 +56,10 @@ class Plan:
 
 @dataclass(slots=True)
 class _Side:
-    """One side while it is measured; `good` are the events that succeed, `bad` those that do not."""
+    """One side while it is measured; `good` are the events that succeed, or at least are answered."""
 
     side: Side
     good: list[bytes] = field(default_factory=list)
-    bad: list[bytes] = field(default_factory=list)
     runs: model.Recordings = field(default_factory=model.Recordings)
     notices: list[str] = field(default_factory=list)
 
@@ -113,9 +112,7 @@ def _try(plan: Plan, runs: ProfileRuns, side: Side) -> _Side:
             answered.append(event)
         if not failure(result):
             tried.good.append(event)
-            continue
-        tried.bad.append(event)
-        if result.ok:
+        elif result.ok:
             tried.notices.append(f"the event {name} {failure(result)}, which proves little")
         else:
             tried.notices.append(f"the event {name} failed and proves nothing: {_problem(result)}")
@@ -149,7 +146,8 @@ def _look(plan: Plan, runs: ProfileRuns, side: _Side) -> None:
             f"lines of module-level code are not timed: {side.side.python} is older than 3.12, or profiled"
         )
     # What fails shows what it needs, too: without network, a client that it calls for one.
-    use = runs.start(side.side, "use", [*side.good, *side.bad])
+    others = [event for event in plan.events.values() if event not in side.good]
+    use = runs.start(side.side, "use", [*side.good, *others])
     if not all(result.ok for result in use.results[: len(side.good)]):
         side.notices.append("what the events use is unknown: an event failed in the run that was to see it")
     elif use.recording is None or use.recording["ran"] is None:

@@ -23,9 +23,11 @@ class Sources:
 
     def __init__(self, files: Collection[str], ran: Collection[tuple[str, int]]) -> None:
         self._trees = {file: tree for file in files if (tree := _parsed(file)) is not None}
-        self._ran: dict[str, set[int]] = {}
+        lines: dict[str, set[int]] = {}
         for file, line in ran:
-            self._ran.setdefault(file, set()).add(line)
+            lines.setdefault(file, set()).add(line)
+        #: What each reads, and what modules may take from others.
+        self._read = {file: set(_names(tree, lines.get(file, set()))) for file, tree in self._trees.items()}
         self._taken = {file: set(_taken(tree)) for file, tree in self._trees.items()}
 
     def unread_imports(self, file: str) -> dict[int, set[str]]:
@@ -34,7 +36,7 @@ class Sources:
         An import in a block of any kind is left alone: it is there for a reason.
         """
         found: dict[int, set[str]] = {}
-        read = self._read(file)
+        read = self._wanted(file)
         for node in self._body(file):
             if isinstance(node, (ast.Import, ast.ImportFrom)) and not _bound(node) & (read | {"*"}):
                 names = (
@@ -53,17 +55,16 @@ class Sources:
         targets = here[0].targets if isinstance(here[0], ast.Assign) else [here[0].target]
         names = {target.id for target in targets if isinstance(target, ast.Name)}
         plain = all(isinstance(target, ast.Name) for target in targets)
-        return names if plain and not names & self._read(file) else set()
+        return names if plain and not names & self._wanted(file) else set()
 
     def _body(self, file: str) -> Sequence[ast.stmt]:
         return self._trees[file].body if file in self._trees else ()
 
-    def _read(self, file: str) -> set[str]:
+    def _wanted(self, file: str) -> set[str]:
         """Return what code of *file* that has run reads, and what other modules may take from it."""
-        if file not in self._trees:
-            return set()
-        found = set(_names(self._trees[file], self._ran.get(file, set())))
-        return found.union(*(taken for other, taken in self._taken.items() if other != file))
+        return self._read.get(file, set()).union(
+            *(taken for other, taken in self._taken.items() if other != file)
+        )
 
 
 def _parsed(file: str) -> ast.Module | None:
