@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from rapid_client.local._package.compare import everything, place, reshaped, unexplained, varying
-from rapid_client.local._package.lazy_search import Verdict, search
+from rapid_client.local._package.lazy_search import Verdict, by_importer, search
 from rapid_client.local._share import in_call
 from rapid_client.local._target.errors import BuildError
 from rapid_client.local._verdict import failure
@@ -171,8 +171,8 @@ class Finder:
 
     def _search(self, candidates: frozenset[Edge]) -> None:
         """Note which of the candidates can be lazy, and why others cannot."""
-        done = search((candidates,), self._try, MOST_SETS)
-        proven = search((done.kept,), self._try_alone, MOST_PROOFS)
+        done = search(candidates, self._try, MOST_SETS)
+        proven = search(done.kept, self._try_alone, MOST_PROOFS)
         found = self._found
         if found.problem is not None:
             return
@@ -269,14 +269,12 @@ def write_list(root: Path, python: str, edges: Iterable[Saving]) -> None:
     path = root / FILE
     if path.exists():
         raise BuildError(f"{FILE} is in the source already, and --lazy makes it: remove it from the source")
-    listed: dict[str, list[str]] = {}
-    for edge in edges:
-        listed.setdefault(edge.importer, []).append(edge.target)
+    listed = by_importer(sorted((edge.importer, edge.target) for edge in edges))
     value = {
         "schema": SCHEMA,
         "python": python,
         "distributions": dict(map(_distribution, root.glob("*.dist-info"))),
-        "edges": {importer: sorted(targets) for importer, targets in listed.items()},
+        "edges": listed,
     }
     path.write_text(json.dumps(value, sort_keys=True, indent=1) + "\n", encoding="utf-8")
 

@@ -246,7 +246,7 @@ class Recorder:
     def _write(self, report: dict[str, Any]) -> None:
         """Write the recording; whole or not at all."""
         asked = [(importer, target) for importer, names in self.names.items() for target in names.asked]
-        report = {"complete": False, **report, "asked": asked, "loaded": sorted(sys.modules)}
+        report = {"complete": False, **report, "asked": asked}
         data = marshal.dumps(report, FORMAT)
         file = posix.open(self.out + ".new", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC, 0o600)
         while data:

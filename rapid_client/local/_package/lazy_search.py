@@ -52,19 +52,24 @@ class Found:
     refused: dict[Edge, str] = field(default_factory=dict)
 
 
-def search(
-    groups: tuple[frozenset[Edge], ...], attempt: Callable[[frozenset[Edge]], Verdict], most: int
-) -> Found:
+def by_importer(edges: Iterable[Edge]) -> dict[str, list[str]]:
+    """Return the targets of edges, in their order, by the importers' names."""
+    found: dict[str, list[str]] = {}
+    for importer, target in edges:
+        found.setdefault(importer, []).append(target)
+    return found
+
+
+def search(edges: frozenset[Edge], attempt: Callable[[frozenset[Edge]], Verdict], most: int) -> Found:
     """Return what can be lazy.
 
     Args:
-        groups: Edges that are added in this order: what seldom breaks first.
+        edges: The candidates.
         attempt: Runs all events with a set of edges lazy.
         most: How often it is called at most.
     """
     work = _Search(attempt, most)
-    for group in groups:
-        work.grow(group)
+    work.grow(edges)
     return work.found
 
 

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rapid_client.local._brought import brought_names
 from rapid_client.local._package.lazy import Finder, write_list
+from rapid_client.local._package.lazy_search import by_importer
 from rapid_client.local._package.stage import snapshot
 from rapid_client.local._target.errors import BuildError
 
@@ -50,13 +52,10 @@ def own_names(stage: Stage) -> set[str]:
 
     A package that has lost its RECORD is known by its name, and by what its top_level.txt lists.
     """
-    theirs = {file.partition("/")[0] for package in stage.packages for file in package.files}
-    for info in stage.root.glob("*.dist-info"):
-        theirs.add(info.name.partition("-")[0].lower())
-        listed = info / "top_level.txt"
-        theirs.update(listed.read_text(errors="replace").split() if listed.is_file() else ())
-    names = {place.name for place in stage.root.iterdir()} - theirs
-    return {name.partition(".")[0] for name in names} - {name.partition(".")[0] for name in theirs}
+    places = (file.partition("/")[0] for package in stage.packages for file in package.files)
+    theirs = {place.partition(".")[0] for place in places} | brought_names(stage.root)
+    theirs |= {info.name.partition("-")[0].lower() for info in stage.root.glob("*.dist-info")}
+    return {place.name.partition(".")[0] for place in stage.root.iterdir()} - theirs
 
 
 class _Starts:
@@ -70,10 +69,7 @@ class _Starts:
         self, event: bytes, edges: Iterable[Edge] | None, alone: bool
     ) -> tuple[InvokeResult, dict[str, Any]]:
         """Start the function once; return what came of it and the recording, empty if there is none."""
-        listed: dict[str, list[str]] | None = None if edges is None else {}
-        if listed is not None:
-            for importer, target in edges or ():
-                listed.setdefault(importer, []).append(target)
+        listed = None if edges is None else by_importer(edges)
         order = {"edges": listed, "alone": alone, "root": str(self._place), "own": self._own}
         self._order.write_bytes(marshal.dumps(order, 4))
         self._out.unlink(missing_ok=True)

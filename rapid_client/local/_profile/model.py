@@ -7,6 +7,7 @@ from linecache import getline
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from rapid_client.local._brought import brought_names
 from rapid_client.local._profile import recorder
 
 if TYPE_CHECKING:
@@ -246,22 +247,13 @@ def summarise(handler: str, side: Side, runs: Recordings) -> Profile:
 
 
 def own_names(root: Path) -> frozenset[str]:
-    """Return the top-level modules under *root* that no installed distribution has brought.
-
-    `rapid package` drops RECORD, and sees to it that there is a top_level.txt.
-    """
-    installed = {
-        line.partition(",")[0].partition("/")[0].removesuffix(".py")
-        for name in ("RECORD", "top_level.txt")
-        for record in root.glob(f"*.dist-info/{name}")
-        for line in record.read_text(encoding="utf-8", errors="replace").splitlines()
-    }
+    """Return the top-level modules under *root* that no installed distribution has brought."""
     entries = (
         path
         for path in root.iterdir()
         if path.suffix in {".py", ".pyc"} or (path.name.isidentifier() and path.is_dir())
     )
-    return frozenset(path.stem for path in entries) - installed
+    return frozenset(path.stem for path in entries) - brought_names(root)
 
 
 def _records(run: Run) -> list[list[Any]]:
