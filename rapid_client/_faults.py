@@ -252,22 +252,21 @@ def log_record(fault: Fault, request_id: str | None) -> str:
     return _json(record)
 
 
-def warn(settings: LogSettings, message: str) -> None:
-    """Log *message* as ``logging.warning`` would, without importing `logging` for it (9 ms).
+def init_warning(settings: LogSettings) -> None:
+    """Log `INIT_WARNING` as ``logging.warning`` would, without importing `logging` for it (9 ms).
 
     If it is loaded already, it does the work, with whatever level and handlers the function has set up.
 
     Args:
         settings: Format, level and sink, as `rapid_client._logs` takes them.
-        message: One line, before the first invocation.
     """
     try:
         logging = sys.modules.get("logging")
         if logging is not None:
-            logging.warning(message)
+            logging.warning(INIT_WARNING)
         else:
-            advise(settings, message)
-    except Exception:  # what happens to the function is worth more than this line
+            advise(settings, INIT_WARNING)
+    except Exception:  # what happened to the function is worth more than this line
         pass
 
 

@@ -30,7 +30,7 @@ def report_init_error(environment: Environment, error: BaseException) -> None:
         RapidClientError: If it cannot be posted.
     """
     fault = _faults.describe(error, INIT_FRAMES, user_only=environment.switches.init_trace == "user")
-    _faults.warn(environment, _faults.INIT_WARNING)
+    _faults.init_warning(environment)
     refusal = _report(environment, fault, environment.post_init_error, fault.error_type)
     if refusal is not None:
         notice(environment, failed("init/error", refusal.status, refusal.body))

@@ -639,7 +639,7 @@ def test_log_over_a_broken_sink_is_lost() -> None:
 
 
 class Settings:
-    """What `warn` asks for."""
+    """What `init_warning` asks for."""
 
     def __init__(self, sink: StdoutSink, log_format: str = "", log_level: str = "") -> None:
         self.sink, self.log_format, self.log_level = sink, log_format, log_level
@@ -655,7 +655,7 @@ class settings:
     log_level = {settings.get("log_level", "")!r}
     sink = _sink.open_sink(None)
 {setup}
-_faults.warn(settings, _faults.INIT_WARNING)
+_faults.init_warning(settings)
 assert {setup!r} or "logging" not in sys.modules
 """
     command = [sys.executable, "-S", "-c", code]
@@ -704,7 +704,7 @@ def test_init_warning_over_a_broken_log(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.delitem(sys.modules, "logging")
     settings: Any = Settings(StdoutSink())
-    _faults.warn(settings, _faults.INIT_WARNING)
+    _faults.init_warning(settings)
 
 
 @pytest.mark.parametrize(
@@ -718,7 +718,7 @@ def test_init_warning_has_the_frame_type_of_its_record(
     monkeypatch.delitem(sys.modules, "logging")
     sink = Recorder()
     settings: Any = Settings(sink, log_format, log_level)
-    _faults.warn(settings, _faults.INIT_WARNING)
+    _faults.init_warning(settings)
 
     assert sink.seen == [frame]
 

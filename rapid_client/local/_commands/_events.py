@@ -6,14 +6,18 @@ import json
 import sys
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from rapid_client.local._shorten import shorten
 from rapid_client.local.samples import load_sample, sample_names
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
+
+#: Characters of an argument that are shown.
+SHOWN: Final = 60
 
 
 def read_event(text: str) -> bytes:
@@ -39,9 +43,9 @@ def read_event(text: str) -> bytes:
         return _checked(event, "--event")
     except click.UsageError:
         if "/" in text or text.endswith(".json"):
-            raise click.UsageError(f"--event: there is no file {_short(text)!r}") from None
+            raise click.UsageError(f"--event: there is no file {shorten(text, SHOWN)!r}") from None
         raise click.UsageError(
-            f"--event {_short(text)!r} is neither - (standard input), nor an existing file,"
+            f"--event {shorten(text, SHOWN)!r} is neither - (standard input), nor an existing file,"
             f" nor a sample event ({', '.join(sample_names())}), nor JSON"
         ) from None
 
@@ -55,7 +59,7 @@ def read_events(texts: Sequence[str]) -> dict[str, bytes]:
     events: dict[str, bytes] = {}
     for text in texts:
         if not _is_folder(text):
-            events[_unused_name(_short(text), events)] = read_event(text)
+            events[_unused_name(shorten(text, SHOWN), events)] = read_event(text)
             continue
         files = sorted(Path(text).glob("*.json"))
         if not files:
@@ -105,7 +109,3 @@ def _is_folder(text: str) -> bool:
         return text not in ("", "-") and Path(text).is_dir()
     except (OSError, ValueError):
         return False
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."

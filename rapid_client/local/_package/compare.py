@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from rapid_client.local._shorten import shorten
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -209,4 +211,4 @@ def _container(text: str) -> Any:
 
 def _shown(value: Any) -> str:
     text = repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return shorten(text, SHOWN)

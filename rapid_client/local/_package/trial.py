@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from rapid_client.local._package.compare import answer, unexplained, varying
+from rapid_client.local._shorten import shorten
 from rapid_client.local._target.errors import BuildError
 from rapid_client.local._verdict import failure
 
@@ -193,5 +194,4 @@ def _difference(found: Sequence[Difference], after: InvokeResult) -> list[str]:
 
 
 def _short(result: InvokeResult) -> str:
-    text = result.payload.decode(errors="backslashreplace")
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return shorten(result.payload.decode(errors="backslashreplace"), SHOWN)

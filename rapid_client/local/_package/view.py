@@ -62,15 +62,12 @@ def _filled(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 def _times(report: Report, before: Measured, after: Measured) -> tuple[str, str]:
     """Return what cold starts take after a step, and how much less than before that is."""
     old, new = report.cold(before.name), report.cold(after.name)
-    changed = (before.files, before.size) != (after.files, after.size)
     if old is None or new is None:
         return "", ""
     shown = f"{new.median:.1f} ({new.least:.1f} to {new.most:.1f})"
-    if before is after:
+    if before is after or old.runs < SPREAD_SINCE:
         return shown, ""
-    if old.runs < SPREAD_SINCE:
-        return shown, ""
-    if not changed:
+    if (before.files, before.size) == (after.files, after.size):
         return shown, NOTHING
     apart = new.most < old.least or old.most < new.least
     return shown, f"{old.median - new.median:.1f}" if apart else IN_SPREAD

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rapid_client.local._profile import model
 from rapid_client.local._profile.runs import ProfileRuns
+from rapid_client.local._shorten import shorten
 from rapid_client.local._verdict import failure
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Starts that note lines: their spread is not shown.
 LINE_RUNS: Final = 3
+#: Characters of an error that are shown.
+SHOWN: Final = 500
 
 
 class Failed(Exception):
@@ -178,6 +181,5 @@ def _problem(result: InvokeResult) -> str:
         error = json.loads(result.payload)
         text = f"{error['errorType']}: {error['errorMessage']}"
     except (ValueError, KeyError, TypeError):
-        text = f"{result.status}: {result.payload[:500].decode(errors='replace')}"
-    line = " ".join(text.split())
-    return line if len(line) <= 500 else f"{line[:497]}..."
+        text = f"{result.status}: {result.payload[:SHOWN].decode(errors='replace')}"
+    return shorten(" ".join(text.split()), SHOWN)
