@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.layer.workbench import DIGITS, MANAGED, Workbench
+from tests.layer.workbench import MANAGED, Workbench
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,20 +16,14 @@ if TYPE_CHECKING:
 NAME: Final = f"rapid-{MANAGED}-x86_64"
 pytestmark = pytest.mark.slow
 PLACE: Final = "rapid/lib/native/_x.so"
-SOURCE: Final = "static int unseen(int x) { return x * 2; }\nint seen(int x) { return unseen(x) + 1; }\n"
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
     """Return a workbench with a wheel that has a real library, with debugging information."""
-    if platform.machine() != "x86_64" or not shutil.which("gcc") or not shutil.which("strip"):
-        pytest.skip("it needs gcc and strip, on x86_64")
     bench = Workbench(tmp_path)
     bench.make_core(orjson=False)
-    source, library = bench.write("x.c", SOURCE), bench.folder / "x.so"
-    subprocess.run(["gcc", "-g3", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
-    tag = f"cp{DIGITS}-cp{DIGITS}-manylinux_2_17_x86_64"
-    bench.make_wheel("native", "1.0", {"native/_x.so": library.read_bytes()}, tag=tag)
+    bench.make_native()
     return bench
 
 

@@ -6,12 +6,16 @@ import base64
 import hashlib
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import tarfile
 import textwrap
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
+
+import pytest
 
 from tests.conftest import KEPT, MEASURING, ROOT
 from tests.layer.elves import make_elf
@@ -47,6 +51,10 @@ STDLIB: Final = {
     "config-3/Makefile": "",
     "LICENSE.txt": "PSF\n",
 }
+
+
+#: Of a library that has something to strip.
+NATIVE: Final = "static int unseen(int x) { return x * 2; }\nint seen(int x) { return unseen(x) + 1; }\n"
 
 
 class Workbench:
@@ -176,6 +184,19 @@ class Workbench:
         with tarfile.open(path, "w:gz") as archive:
             archive.add(self.tree, "python")
         return path
+
+    def make_native(self) -> bytes:
+        """Make a wheel, ``native``, that has a real library with debugging information; return the library.
+
+        The test is skipped where there is nothing to make or to strip it with.
+        """
+        if platform.machine() != "x86_64" or not shutil.which("gcc") or not shutil.which("strip"):
+            pytest.skip("it needs gcc and strip, on x86_64")
+        source, library = self.write("x.c", NATIVE), self.folder / "x.so"
+        subprocess.run(["gcc", "-g3", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+        files: dict[str, str | bytes] = {"native/__init__.py": "", "native/_x.so": library.read_bytes()}
+        self.make_wheel("native", "1.0", files, tag=f"cp{DIGITS}-cp{DIGITS}-manylinux_2_17_x86_64")
+        return library.read_bytes()
 
     def write(self, place: str, data: str | bytes) -> Path:
         """Write a file and return its path."""

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.layer.workbench import DIGITS
-
 if TYPE_CHECKING:
     from tests.package.bench import Bench
 
 pytestmark = pytest.mark.slow
-SOURCE: Final = "static int unseen(int x) { return x * 2; }\nint seen(int x) { return unseen(x) + 1; }\n"
 PLACE: Final = "native/_x.so"
 
 
 @pytest.fixture
 def native(bench: Bench) -> Bench:
     """Return a bench with a wheel that has a real library, and a function that has one of its own."""
-    if platform.machine() != "x86_64" or not shutil.which("gcc") or not shutil.which("strip"):
-        pytest.skip("it needs gcc and strip, on x86_64")
-    source, library = bench.write("x.c", SOURCE), bench.folder / "x.so"
-    subprocess.run(["gcc", "-g3", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
-    tag = f"cp{DIGITS}-cp{DIGITS}-manylinux_2_17_x86_64"
-    bench.make_wheel("native", "1.0", {PLACE: library.read_bytes(), "native/__init__.py": ""}, tag=tag)
-    bench.function({"app.py": "def handler(event, context):\n    return 1\n", "own.so": library.read_bytes()})
+    library = bench.make_native()
+    bench.function({"app.py": "def handler(event, context):\n    return 1\n", "own.so": library})
     return bench
 
 
